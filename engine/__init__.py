@@ -1,0 +1,1 @@
+"""The trading library: candles in, decisions out. Knows nothing of Dagster."""

@@ -1,0 +1,92 @@
+"""The one exception tree.
+
+Everything the project raises on purpose is a `TradeError`. A message says what is wrong (the file, the
+key, the value) and, after it, the way out. `ConfigurationError` is the user's to mend, `DataError` is the
+data's, `ExchangeError` the other side's; `ExchangeUnavailable` may pass by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class TradeError(Exception):
+    """Base of every error raised on purpose.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, with the name and the value of the thing.
+    way_out : str, optional
+        What the reader can do about it.
+    """
+
+    def __init__(self, problem: str, *, way_out: str = "") -> None:
+        self.problem = problem
+        self.way_out = way_out
+        super().__init__(f"{problem}\n  Way out: {way_out}" if way_out else problem)
+
+
+class ConfigurationError(TradeError):
+    """A setting, argument or file of the user's is wrong."""
+
+
+@dataclass(frozen=True)
+class CardProblem:
+    """One thing wrong in an IdeaCard."""
+
+    key_path: str
+    problem: str
+    way_out: str
+    value: object = None
+
+    def __str__(self) -> str:
+        shown = "" if self.value is None else f" (value: {self.value!r})"
+        return f"{self.key_path or '(whole file)'}: {self.problem}{shown}\n      {self.way_out}"
+
+
+class CardError(ConfigurationError):
+    """An IdeaCard cannot be used. Carries every problem found, not only the first."""
+
+    def __init__(self, source: str, problems: Sequence[CardProblem]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        listing = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"{source} is not a usable IdeaCard:\n{listing}")
+
+
+class DataError(TradeError):
+    """Stored or computed data are missing, defective or of the wrong shape."""
+
+
+class DataNotFound(DataError):
+    """Nothing is stored where something was asked for."""
+
+
+class CorruptData(DataError):
+    """A file or database exists and cannot be read, or is not what its hash says."""
+
+
+class SchemaViolation(DataError):
+    """A frame breaks its schema. Refused before it is written."""
+
+
+class ExchangeError(TradeError):
+    """The exchange refused a request or answered what cannot be used."""
+
+
+class ExchangeUnavailable(ExchangeError):
+    """Nothing answers, or not in time. May pass by itself."""
+
+
+class SymbolNotListed(ExchangeError):
+    """The exchange does not list the symbol as a USDT perpetual."""
+
+
+class SimulationError(TradeError):
+    """The simulator was given something it must not run on."""
+
+
+class GateRefused(TradeError):
+    """A gate refused to let its subject pass."""

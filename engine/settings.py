@@ -1,0 +1,100 @@
+"""Settings: everything that comes from the environment, read once and passed on as a value.
+
+| variable              | what                                                     | default                  |
+|-----------------------|----------------------------------------------------------|--------------------------|
+| `TRADE_EXCHANGE`      | `sandbox` (the stand-in on loopback) or `bybit`          | `sandbox`                |
+| `TRADE_DATA`          | base folder of all data; artifacts may be any URI below  | `data` in the project    |
+| `TRADE_ARTIFACTS`     | base URI of derived artifacts (a folder or object store) | below `TRADE_DATA`       |
+| `TRADE_CARDS`         | folder of the IdeaCards                                  | `idea_cards`             |
+| `TRADE_SANDBOX_URL`   | where the sandbox exchange listens                       | `http://127.0.0.1:8765`  |
+| `TRADE_HISTORY_START` | first day that is synced (UTC)                           | `2024-01-01`             |
+| `TRADE_SYMBOLS`       | symbols beside those the cards name, with commas         | none                     |
+| `TRADE_TIMEFRAMES`    | timeframes beside those the cards name, with commas      | none                     |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from engine.errors import ConfigurationError
+from engine.timeframes import Timeframe, parse_utc
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+BYBIT_URL = "https://api.bybit.com"
+
+
+class Exchange(Enum):
+    """Which exchange the market data come from."""
+
+    SANDBOX = "sandbox"
+    BYBIT = "bybit"
+
+
+@dataclass(frozen=True)
+class TradeSettings:
+    """Where things are. Holds no secret."""
+
+    exchange: Exchange
+    data_dir: Path
+    artifacts_uri: str
+    cards_dir: Path
+    sandbox_url: str
+    history_start_ms: int
+    extra_symbols: tuple[str, ...] = ()
+    extra_timeframes: tuple[Timeframe, ...] = ()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> TradeSettings:
+        """Read the settings from `environment` (usually `os.environ`).
+
+        Raises
+        ------
+        ConfigurationError
+            If a variable has a value that cannot be used.
+        """
+        name = environment.get("TRADE_EXCHANGE", Exchange.SANDBOX.value)
+        try:
+            exchange = Exchange(name)
+        except ValueError:
+            raise ConfigurationError(
+                f"TRADE_EXCHANGE is {name!r}", way_out="set it to sandbox or bybit, or unset it for sandbox"
+            ) from None
+        data_dir = Path(environment.get("TRADE_DATA", str(PROJECT_ROOT / "data"))).absolute()
+        start = environment.get("TRADE_HISTORY_START", "2024-01-01")
+        return cls(
+            exchange=exchange,
+            data_dir=data_dir,
+            artifacts_uri=environment.get("TRADE_ARTIFACTS", str(data_dir / exchange.value / "artifacts")),
+            cards_dir=Path(environment.get("TRADE_CARDS", str(PROJECT_ROOT / "idea_cards"))).absolute(),
+            sandbox_url=environment.get("TRADE_SANDBOX_URL", "http://127.0.0.1:8765").rstrip("/"),
+            history_start_ms=parse_utc(start),
+            extra_symbols=_listed(environment.get("TRADE_SYMBOLS", "")),
+            extra_timeframes=tuple(map(Timeframe.parse, _listed(environment.get("TRADE_TIMEFRAMES", "")))),
+        )
+
+    @property
+    def exchange_url(self) -> str:
+        """Base address of the exchange's public API."""
+        return BYBIT_URL if self.exchange is Exchange.BYBIT else self.sandbox_url
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether the market may be a made-up one, so that everything shown must say so."""
+        return self.exchange is Exchange.SANDBOX
+
+    @property
+    def market_database(self) -> Path:
+        """The DuckDB file of this exchange's market data; one per environment, never shared."""
+        return self.data_dir / self.exchange.value / "market.duckdb"
+
+    @property
+    def promotion_database(self) -> Path:
+        """The DuckDB file of the append-only promotion ledger."""
+        return self.data_dir / self.exchange.value / "promotion.duckdb"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
