@@ -1,0 +1,1 @@
+"""One card over one symbol's history: prepare, run, result, artifacts."""

@@ -1,0 +1,1 @@
+"""The trade command: a thin shell over the tools."""

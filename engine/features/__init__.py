@@ -1,0 +1,1 @@
+"""Indicators: what they are, who computes them, and the frames they fill."""

@@ -1,0 +1,1 @@
+"""Small classes that say whether something may pass, and why not."""

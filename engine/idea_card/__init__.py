@@ -1,0 +1,1 @@
+"""The IdeaCard: a strategy as YAML, checked, canonical, hashed."""

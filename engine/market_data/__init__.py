@@ -1,0 +1,1 @@
+"""Candles, funding, open interest and instrument rules: synced, stored, healed, checked."""

@@ -1,0 +1,1 @@
+"""What a run earned and what it risked, from its per-bar equity and its trades."""

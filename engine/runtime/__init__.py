@@ -1,0 +1,1 @@
+"""Columns of several timeframes as they were visible at each bar."""

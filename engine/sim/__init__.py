@@ -1,0 +1,1 @@
+"""The simulated exchange: fills, margin, funding, liquidation, ledger, and the bar loop."""

@@ -1,0 +1,1 @@
+"""From a card, or from Python, to signals."""

@@ -1,0 +1,1 @@
+"""Every operation as a tool that the CLI and agents share."""
