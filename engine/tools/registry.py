@@ -1,0 +1,257 @@
+"""The tool registry: every operation of the system behind one door.
+
+A tool is a `ToolSpec`: a name, what it does, what it changes, a pydantic model of its arguments and a
+handler. The CLI, the demo and whoever comes later (an agent, a notebook) call `ToolRegistry.execute`, which
+checks the arguments, measures the time and always answers with a `ToolResult`: never an exception, never a
+value without a JSON form.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from engine.errors import ConfigurationError, TradeError
+from engine.settings import TradeSettings
+from engine.tools.plain import to_plain
+from engine.tools.progress import NullProgress, Progress
+
+log = logging.getLogger(__name__)
+
+BAD_ARGUMENTS = "BadArguments"
+UNKNOWN_TOOL = "UnknownTool"
+INTERNAL_FAULT = "InternalFault"
+
+
+class SideEffect(Enum):
+    """What a tool changes, from nothing to money."""
+
+    READ = "read"
+    COMPUTE = "compute"
+    WRITE = "write"
+    TRADE = "trade"
+
+
+class ToolInput(BaseModel):
+    """Base of every tool's arguments: an unknown name is refused, values do not change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoInput(ToolInput):
+    """For tools without arguments."""
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """What a handler may use: the settings, the time and somebody to tell how far it is.
+
+    Parameters
+    ----------
+    settings : TradeSettings
+        Where things are.
+    now_ms : callable
+        The clock, in UTC epoch milliseconds. A tool has no other.
+    progress : Progress, optional
+        Who watches.
+    """
+
+    settings: TradeSettings
+    now_ms: Callable[[], int]
+    progress: Progress = field(default_factory=NullProgress)
+
+
+@dataclass(frozen=True)
+class ToolSpec[ModelT: BaseModel]:
+    """One tool.
+
+    Parameters
+    ----------
+    name : str
+        Category, a dot and a verb: "cards.list".
+    description : str
+        One or two sentences, for people and for machines.
+    side_effect : SideEffect
+        The most it can do.
+    input_model : type of BaseModel
+        Its arguments.
+    handler : callable
+        From arguments and context to data that `to_plain` understands; raises `TradeError` to refuse.
+    """
+
+    name: str
+    description: str
+    side_effect: SideEffect
+    input_model: type[ModelT]
+    handler: Callable[[ModelT, ToolContext], Any]
+
+    @property
+    def category(self) -> str:
+        """The part of the name before the dot."""
+        return self.name.partition(".")[0]
+
+    def input_schema(self) -> dict[str, Any]:
+        """Return the JSON schema of the arguments."""
+        return self.input_model.model_json_schema()
+
+
+@dataclass(frozen=True)
+class ToolFailure:
+    """Why a tool did not do it. `kind` is the error's class name, or one of the registry's own words."""
+
+    kind: str
+    message: str
+    way_out: str = ""
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What became of a call: data if it went well, an error if not. Always has a JSON form."""
+
+    tool: str
+    data: Any = None
+    error: ToolFailure | None = None
+    elapsed_ms: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether it went well."""
+        return self.error is None
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the result as plain data."""
+        return {
+            "tool": self.tool,
+            "ok": self.ok,
+            "data": self.data,
+            "error": to_plain(self.error),
+            "elapsed_ms": round(self.elapsed_ms, 1),
+        }
+
+
+class ToolRegistry:
+    """The tools by name."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, ToolSpec[Any]] = {}
+
+    def register(self, spec: ToolSpec[Any]) -> None:
+        """Add a tool.
+
+        Raises
+        ------
+        ConfigurationError
+            If its name is not "category.verb" or is taken.
+        """
+        category, dot, verb = spec.name.partition(".")
+        if not (category and dot and verb):
+            raise ConfigurationError(
+                f"{spec.name!r} is not a tool name", way_out='name it by category and verb, like "cards.list"'
+            )
+        if spec.name in self._tools:
+            raise ConfigurationError(
+                f"there are two tools called {spec.name!r}", way_out="rename one of them, or register it once"
+            )
+        self._tools[spec.name] = spec
+
+    def get(self, name: str) -> ToolSpec[Any]:
+        """Return the tool called `name`.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is none; names that look like it are suggested.
+        """
+        try:
+            return self._tools[name]
+        except KeyError:
+            alike = difflib.get_close_matches(name, self._tools, n=3)
+            known = alike or sorted(self._tools)
+            raise ConfigurationError(
+                f"there is no tool called {name!r}", way_out=f"use one of {', '.join(known)}"
+            ) from None
+
+    def list(self, category: str | None = None) -> tuple[ToolSpec[Any], ...]:
+        """Return the tools of a category, or all, by name."""
+        return tuple(
+            spec for _, spec in sorted(self._tools.items()) if category is None or spec.category == category
+        )
+
+    def search(self, text: str) -> tuple[ToolSpec[Any], ...]:
+        """Return the tools whose name or description has every word of `text`, in whatever case."""
+        words = text.lower().split()
+        return tuple(
+            spec
+            for spec in self.list()
+            if all(word in f"{spec.name} {spec.description}".lower() for word in words)
+        )
+
+    def execute(self, name: str, arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        """Run a tool and say what became of it.
+
+        Parameters
+        ----------
+        name : str
+            The tool.
+        arguments : mapping
+            By the names of its input model; text is converted where the model allows.
+        context : ToolContext
+            Settings, clock and watcher.
+
+        Returns
+        -------
+        ToolResult
+            With an error of kind "UnknownTool", "BadArguments", the name of the `TradeError` raised, or
+            "InternalFault" for everything nobody foresaw. Only an interruption (Ctrl-C) passes through.
+        """
+        started = time.perf_counter()
+
+        def ended(*, data: Any = None, error: ToolFailure | None = None) -> ToolResult:
+            elapsed_ms = (time.perf_counter() - started) * 1000
+            return ToolResult(tool=name, data=data, error=error, elapsed_ms=elapsed_ms)
+
+        try:
+            spec = self.get(name)
+        except ConfigurationError as error:
+            return ended(error=ToolFailure(UNKNOWN_TOOL, error.problem, error.way_out))
+        try:
+            checked = spec.input_model.model_validate(dict(arguments))
+        except ValidationError as error:
+            return ended(error=_argument_failure(spec, error))
+        try:
+            return ended(data=to_plain(spec.handler(checked, context)))
+        except TradeError as error:
+            log.debug("%s refused", name, exc_info=True)
+            return ended(error=ToolFailure(type(error).__name__, error.problem, error.way_out))
+        except Exception as error:  # the promise is a result, whatever a tool does
+            log.exception("%s failed in a way nobody foresaw", name)
+            return ended(
+                error=ToolFailure(
+                    INTERNAL_FAULT,
+                    f"{type(error).__name__}: {error}",
+                    "this is a fault of the program: TRADE_DEBUG=1 shows where it is",
+                )
+            )
+
+
+def _argument_failure(spec: ToolSpec[Any], error: ValidationError) -> ToolFailure:
+    def line(problem: Mapping[str, Any]) -> str:
+        where = ".".join(map(str, problem["loc"])) or "arguments"
+        return f"{where}: {problem['msg']}"
+
+    takes = ", ".join(
+        f"{key}{'' if info.is_required() else ' (optional)'}"
+        for key, info in spec.input_model.model_fields.items()
+    )
+    return ToolFailure(
+        BAD_ARGUMENTS,
+        f"{spec.name}: " + "; ".join(line(problem) for problem in error.errors()),
+        f"it takes {takes}" if takes else "it takes no arguments",
+    )
