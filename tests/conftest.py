@@ -1,0 +1,15 @@
+"""What every test may rely on: an environment of its own, and no way out but loopback."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything reads the environment: what a developer has set must not reach a test.
+for _name in [name for name in os.environ if name.startswith("TRADE_") or name == "DAGSTER_HOME"]:
+    del os.environ[_name]
+# The tests' servers listen on loopback; a proxy must not be asked for them.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
+# Dagster would otherwise send usage statistics.
+os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+# Figures are drawn into files, never on a screen.
+os.environ["MPLBACKEND"] = "Agg"
