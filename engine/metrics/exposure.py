@@ -1,0 +1,66 @@
+"""How much of the time and of the account was in the market."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.metrics.described import Better, Unit, described
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExposureMetrics:
+    """Time in the market, leverage, margin and liquidations."""
+
+    family: ClassVar[str] = "Exposure"
+
+    time_in_market_pct: float = described(
+        "Time in market", Unit.PERCENT, Better.NEITHER, "Share of the bars in which a position was held."
+    )
+    average_leverage: float = described(
+        "Average leverage",
+        Unit.RATIO,
+        Better.NEITHER,
+        "Mean position value over equity, over the closes with a position.",
+    )
+    peak_leverage: float = described(
+        "Peak leverage", Unit.RATIO, Better.LOWER, "Highest position value over equity at a close."
+    )
+    peak_margin_use_pct: float = described(
+        "Peak margin use", Unit.PERCENT, Better.LOWER, "Highest used margin over equity at a close."
+    )
+    liquidations: int = described("Liquidations", Unit.COUNT, Better.LOWER, "Trades ended by liquidation.")
+
+
+def exposure_metrics(
+    equity: NDArray[np.float64],
+    close: NDArray[np.float64],
+    position_size: NDArray[np.float64],
+    used_margin: NDArray[np.float64],
+    *,
+    bars_in_market: int,
+    liquidations: int,
+) -> ExposureMetrics:
+    """Return the family; the arrays are the columns of the equity frame, float64 of shape (bars,).
+
+    Leverage is `|size| * close / equity` and margin use `used margin / equity`; closes at which the equity
+    is zero or less are left out. A trade that opens and closes inside one bar is in `bars_in_market` (the
+    simulator counts it) and not in these. Without any position the average leverage is NaN and the peaks
+    are zero.
+    """
+    divisor = np.where(equity > 0, equity, np.inf)
+    leverage = np.abs(position_size)
+    leverage *= close
+    leverage /= divisor
+    held = int(np.count_nonzero(leverage))
+    return ExposureMetrics(
+        time_in_market_pct=bars_in_market / len(equity) * 100 if len(equity) else math.nan,
+        average_leverage=float(leverage.sum()) / held if held else math.nan,
+        peak_leverage=float(leverage.max(initial=0.0)),
+        peak_margin_use_pct=float(np.max(used_margin / divisor, initial=0.0)) * 100,
+        liquidations=liquidations,
+    )

@@ -1,0 +1,165 @@
+"""Returns and their spread, from the equity curve.
+
+Sharpe, Sortino and volatility use daily returns, whatever the timeframe of the run: the equity at the end
+of each UTC day against the end of the day before, the first day against the starting equity. Per-bar
+returns would make a 1m run and a 4h run of the same trades incomparable (and a bar-to-bar figure is not a
+daily one). The market never closes, so a year has 365.25 periods. Bars longer than a day are one period
+each, and a year has as many as the timeframe says. The first and last day count although they may be
+partial. The risk-free rate is zero.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.metrics.described import Better, Unit, described
+from engine.timeframes import DAY_MS
+
+DAYS_PER_YEAR = 365.25
+
+# A spread below this fraction of the largest return is rounding: the series is constant.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReturnMetrics:
+    """What the run earned, and how evenly."""
+
+    family: ClassVar[str] = "Returns"
+
+    final_equity_usdt: float = described(
+        "Final equity", Unit.USDT, Better.HIGHER, "Equity at the last close, open positions at market."
+    )
+    net_profit_usdt: float = described(
+        "Net profit", Unit.USDT, Better.HIGHER, "Final equity less starting equity, after all costs."
+    )
+    net_return_pct: float = described(
+        "Net return", Unit.PERCENT, Better.HIGHER, "Net profit as a share of the starting equity."
+    )
+    cagr_pct: float = described(
+        "CAGR", Unit.PERCENT, Better.HIGHER, "Yearly growth that gives the net return when compounded."
+    )
+    volatility_pct: float = described(
+        "Volatility", Unit.PERCENT, Better.LOWER, "Standard deviation of daily returns, annualised."
+    )
+    sharpe: float = described(
+        "Sharpe ratio",
+        Unit.RATIO,
+        Better.HIGHER,
+        "Mean over standard deviation of daily returns, annualised.",
+    )
+    sortino: float = described(
+        "Sortino ratio",
+        Unit.RATIO,
+        Better.HIGHER,
+        "Mean over downside deviation of daily returns, annualised.",
+    )
+
+
+def return_metrics(
+    ts_close: NDArray[np.int64],
+    equity: NDArray[np.float64],
+    *,
+    starting_equity_usdt: float,
+    bars_per_year: float,
+) -> ReturnMetrics:
+    """Return the family of one equity curve.
+
+    Parameters
+    ----------
+    ts_close : int64 array of shape (bars,)
+        Close of each bar, UTC milliseconds, ascending.
+    equity : float64 array of shape (bars,)
+        Equity in USDT at each close.
+    starting_equity_usdt : float
+        Equity before the first bar.
+    bars_per_year : float
+        `Timeframe.bars_per_year()` of the run.
+    """
+    final = float(equity[-1]) if len(equity) else starting_equity_usdt
+    returns = daily_returns(ts_close, equity, starting_equity_usdt=starting_equity_usdt)
+    periods = min(DAYS_PER_YEAR, bars_per_year)
+    return ReturnMetrics(
+        final_equity_usdt=final,
+        net_profit_usdt=final - starting_equity_usdt,
+        net_return_pct=(final / starting_equity_usdt - 1) * 100 if starting_equity_usdt > 0 else math.nan,
+        cagr_pct=cagr_pct(starting_equity_usdt, final, years=len(equity) / bars_per_year),
+        volatility_pct=volatility_pct(returns, periods),
+        sharpe=sharpe(returns, periods),
+        sortino=sortino(returns, periods),
+    )
+
+
+def daily_returns(
+    ts_close: NDArray[np.int64], equity: NDArray[np.float64], *, starting_equity_usdt: float
+) -> NDArray[np.float64]:
+    """Return the returns of successive UTC days, as fractions: `E(day) / E(day before) - 1`.
+
+    E(day) is the equity at the last bar that closes within the day; a bar that closes at 00:00 belongs to
+    the day that ends there. The first day is measured against the starting equity. A day in which no bar
+    closes gives no return. Once the equity is zero or less there is nothing to earn on: the day of the
+    loss is the last.
+    """
+    if not len(equity):
+        return np.empty(0)
+    first_end = ((int(ts_close[0]) - 1) // DAY_MS + 1) * DAY_MS
+    day_ends = np.arange(first_end, int(ts_close[-1]) + DAY_MS, DAY_MS)
+    last_bars = np.unique(np.searchsorted(ts_close, day_ends, side="right") - 1)
+    points = np.concatenate(([starting_equity_usdt], equity[last_bars]))
+    blown = np.flatnonzero(points <= 0)
+    if len(blown):
+        points = points[: blown[0] + 1]
+    return points[1:] / points[:-1] - 1
+
+
+def cagr_pct(start: float, final: float, *, years: float) -> float:
+    """Return the compound annual growth rate in percent: `(final / start) ^ (1 / years) - 1`.
+
+    A window shorter than a year is extrapolated. A final equity of zero or less is -100 %. NaN without
+    bars, and where the extrapolation leaves the range of a float.
+    """
+    if years <= 0 or start <= 0:
+        return math.nan
+    if final <= 0:
+        return -100.0
+    try:
+        return (math.exp(math.log(final / start) / years) - 1) * 100
+    except OverflowError:
+        return math.nan
+
+
+def volatility_pct(returns: NDArray[np.float64], periods_per_year: float) -> float:
+    """Return `std(r, ddof=1) * sqrt(periods_per_year)` in percent; NaN with fewer than two returns."""
+    if len(returns) < 2:
+        return math.nan
+    return float(np.std(returns, ddof=1)) * math.sqrt(periods_per_year) * 100
+
+
+def sharpe(returns: NDArray[np.float64], periods_per_year: float) -> float:
+    """Return `mean(r) / std(r, ddof=1) * sqrt(periods_per_year)`, with a risk-free rate of zero.
+
+    Source: Sharpe (1994), "The Sharpe Ratio". NaN with fewer than two returns and for a constant series,
+    whose ratio is not defined.
+    """
+    if len(returns) < 2 or np.ptp(returns) <= _ROUNDING * np.max(np.abs(returns)):
+        return math.nan
+    return float(np.mean(returns) / np.std(returns, ddof=1)) * math.sqrt(periods_per_year)
+
+
+def sortino(returns: NDArray[np.float64], periods_per_year: float) -> float:
+    """Return `mean(r) / sqrt(mean(min(r, 0)^2)) * sqrt(periods_per_year)`, with a target return of zero.
+
+    The downside deviation is taken over all returns, not over the losing ones only (Sortino and Price,
+    1994). NaN with fewer than two returns and where no return is negative.
+    """
+    if len(returns) < 2:
+        return math.nan
+    downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
+    if downside <= _ROUNDING * float(np.max(np.abs(returns))):
+        return math.nan
+    return float(np.mean(returns)) / downside * math.sqrt(periods_per_year)
