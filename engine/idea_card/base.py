@@ -1,0 +1,78 @@
+"""The base of every part of a card, and the kinds of value its keys take.
+
+Parts are strict: no unknown key, no conversion (`"3"` is not 3, `true` is not 1), no infinite number. To add
+a key, add an annotated attribute with its meaning as the docstring below it: the JSON schema, the error
+messages and the system hash follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+
+from engine.idea_card.findings import Finding, refusal
+from engine.idea_card.frozen import to_plain
+from engine.idea_card.plain_words import findings_in
+
+
+class CardPart(BaseModel):
+    """One block of a card: immutable and strict, with every problem in it reported at once."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+    @classmethod
+    def inconsistencies(cls, block: dict[str, Any]) -> Iterable[Finding]:
+        """Yield what is wrong between keys of this part.
+
+        `block` is the part as written: a key may be missing or of the wrong kind, which is reported
+        elsewhere, so that a mistake in one key does not hide one between two others.
+        """
+        del block
+        return ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_with_everything(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        part: Self | None = None
+        findings: list[Finding] = []
+        try:
+            part = handler(data)
+        except ValidationError as error:
+            findings += findings_in(error, cls)
+        if isinstance(data, dict):
+            findings += cls.inconsistencies(to_plain(data))
+        if part is None or findings:
+            raise refusal(cls.__name__, findings)
+        return part
+
+
+def at(block: Any, *keys: str) -> Any:
+    """Return what stands in a raw block under nested `keys`, or None where there is nothing."""
+    for key in keys:
+        block = block.get(key) if isinstance(block, dict) else None
+    return block
+
+
+def _whole(value: Any) -> Any:
+    # 9 and 9.0 are two spellings of one number
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000), BeforeValidator(_whole)]
+Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -1,0 +1,46 @@
+"""Which positions a card takes, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, override
+
+from pydantic import Field
+
+from engine.idea_card.base import CardPart, Count
+from engine.idea_card.findings import Finding
+
+type Direction = Literal["long", "short"]
+
+DIRECTIONS_OF_MODE: dict[str, tuple[Direction, ...]] = {
+    "long_only": ("long",),
+    "short_only": ("short",),
+    "long_short": ("long", "short"),
+}
+
+
+class PositionPolicy(CardPart):
+    """One position at a time, in the directions `mode` allows."""
+
+    mode: Literal["long_only", "short_only", "long_short"]
+    """Which directions may be entered."""
+    allow_flip: bool
+    """Whether an entry against the open position closes it and opens the other; else it is ignored."""
+    cooldown_bars: Count
+    """Exec bars after an exit in which no position is opened; 0 for none."""
+    max_bars_in_trade: Annotated[Count, Field(ge=1)] | None
+    """Exec bars after which a position is closed; null for no limit."""
+
+    @property
+    def directions(self) -> tuple[Direction, ...]:
+        """The directions that may be entered."""
+        return DIRECTIONS_OF_MODE[self.mode]
+
+    @override
+    @classmethod
+    def inconsistencies(cls, block: dict[str, Any]) -> Iterable[Finding]:
+        mode = block.get("mode")
+        if block.get("allow_flip") is True and mode in ("long_only", "short_only"):
+            yield Finding(
+                ("allow_flip",), f"has no effect with mode {mode}", "write false, or mode: long_short", True
+            )

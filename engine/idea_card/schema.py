@@ -1,0 +1,34 @@
+"""The JSON schema of cards, for editors: completion, descriptions and red lines while typing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from engine.idea_card.card import IdeaCard
+
+
+class _Untitled(GenerateJsonSchema):
+    """pydantic's schema without the titles it makes of key names, which say nothing new."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Never."""
+        del schema
+        return False
+
+
+def card_schema(condition_definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema (draft 7, which YAML language servers read) of an IdeaCard.
+
+    Parameters
+    ----------
+    condition_definitions : mapping
+        Definitions of the condition language, one of them named `Condition`; see `engine.rules.schema`.
+    """
+    schema = IdeaCard.model_json_schema(schema_generator=_Untitled)
+    for rule in schema["$defs"]["SignalRules"]["properties"].values():
+        rule["anyOf"] = [{"$ref": "#/$defs/Condition"}, {"type": "null"}]
+    schema["$defs"] |= condition_definitions
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **schema}

@@ -1,0 +1,168 @@
+"""A card's YAML file: plain data, and the line each key stands on.
+
+Stricter than `yaml.safe_load`, which takes the last of two equal keys without a word. Anchors and aliases
+are refused: a card says every value where it counts, and no file can expand without bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, override
+
+import yaml
+
+from engine.errors import CardError, CardProblem
+
+_DEEPEST = 40
+
+
+@dataclass(frozen=True)
+class LocatedProblem(CardProblem):
+    """A problem with the line of the file it is on, where there is one."""
+
+    line: int | None = None
+
+    @override
+    def __str__(self) -> str:
+        place = "" if self.line is None else f"line {self.line}, "
+        return place + super().__str__()
+
+
+@dataclass(frozen=True)
+class YamlSource:
+    """What a file says. `lines` gives the line (from 1) of each key path, as in `risk_model.stop_loss`."""
+
+    name: str
+    data: Any
+    lines: dict[str, int]
+
+    def line_of(self, key_path: str) -> int | None:
+        """Return the line of a key, or of the nearest block around it that is in the file."""
+        while key_path and key_path not in self.lines:
+            key_path = key_path[: max(key_path.rfind("."), key_path.rfind("["), 0)]
+        return self.lines.get(key_path)
+
+    def error(self, problems: Sequence[CardProblem]) -> CardError:
+        """Return the error that tells all `problems` of this file, with their lines, in their order."""
+        located = [
+            LocatedProblem(p.key_path, p.problem, p.way_out, p.value, self.line_of(p.key_path))
+            for p in problems
+        ]
+        located.sort(key=lambda problem: problem.line or 0)
+        return CardError(self.name, located)
+
+
+def key_path(where: Sequence[str | int]) -> str:
+    """Return a place as text: ("symbols", 1) is `symbols[1]`, ("account", "leverage") `account.leverage`."""
+    path = ""
+    for step in where:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
+    return path
+
+
+def read_yaml(path: Path) -> YamlSource:
+    """Read the file at `path`.
+
+    Raises
+    ------
+    CardError
+        If there is no such file, it is not text, not YAML, empty, or has a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        problem = CardProblem("", f"cannot be read: {error.strerror}", "check the path and its permissions")
+        raise CardError(str(path), [problem]) from None
+    except UnicodeDecodeError:
+        problem = CardProblem("", "is not text in UTF-8", "a card is a YAML text file")
+        raise CardError(str(path), [problem]) from None
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, name: str) -> YamlSource:
+    """Read a card's text; `name` stands for the file in messages. Raises as `read_yaml` does."""
+    try:
+        loader = _CardLoader(text)
+        root = loader.get_single_node()
+        data = None if root is None else loader.construct_document(root)
+    except _Refused as refused:
+        raise CardError(name, [refused.problem]) from None
+    except yaml.YAMLError as error:
+        raise CardError(name, [_not_yaml(error)]) from None
+    if root is None or data is None:
+        problem = CardProblem("", "is empty", "copy one of the cards in idea_cards/ and change it")
+        raise CardError(name, [problem])
+    lines: dict[str, int] = {}
+    repeated: list[CardProblem] = []
+    for where, line in _places(root, ()):
+        path = key_path(where)
+        if path in lines:
+            way_out = f"keep one; the first is on line {lines[path]}"
+            repeated.append(LocatedProblem(path, "is there twice", way_out, line=line))
+        lines.setdefault(path, line)
+    if repeated:
+        raise CardError(name, repeated)
+    return YamlSource(name, data, lines)
+
+
+def _places(node: yaml.Node, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*where, str(key.value))
+            yield inner, key.start_mark.line + 1
+            yield from _places(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            inner = (*where, position)
+            yield inner, item.start_mark.line + 1
+            yield from _places(item, inner)
+
+
+def _not_yaml(error: yaml.YAMLError) -> LocatedProblem:
+    mark = getattr(error, "problem_mark", None)
+    reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    if reason == "but found another document":
+        reason = "a card is one document, and here a second begins"
+    column = "" if mark is None else f" (column {mark.column + 1})"
+    return LocatedProblem(
+        "",
+        f"is not YAML: {reason}{column}",
+        "look for a missing colon, bracket or quote, and for tabs; indent with spaces",
+        line=None if mark is None else mark.line + 1,
+    )
+
+
+class _Refused(Exception):  # noqa: N818
+    """Carries a problem out of PyYAML's call stack."""
+
+    def __init__(self, mark: Any, problem: str, way_out: str) -> None:
+        self.problem = LocatedProblem("", problem, way_out, line=mark.line + 1)
+        super().__init__(problem)
+
+
+class _CardLoader(yaml.SafeLoader):
+    """`yaml.SafeLoader` without aliases, merge keys and bottomless nesting."""
+
+    _depth = 0
+
+    @override
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise _Refused(self._mark(), "uses a YAML alias (*name)", "write the value out where it is used")
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise _Refused(self._mark(), f"nests more than {_DEEPEST} levels deep", "flatten the condition")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def _mark(self) -> Any:
+        return self.peek_event().start_mark  # type: ignore[no-untyped-call]
+
+    @override
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise _Refused(key.start_mark, "uses a YAML merge key (<<)", "write the keys out")
