@@ -1,0 +1,169 @@
+"""Moving averages, and the regression line."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.features import recursions, windows
+from engine.features.spec import (
+    FloatArray,
+    Implementation,
+    IndicatorSpec,
+    Memory,
+    window,
+)
+from engine.features.vendor import talib_single
+
+
+def exponential_mean(values: FloatArray, length: int) -> FloatArray:
+    """Return TA-Lib's EMA: alpha = 2 / (length + 1), started with the plain mean of `length` values."""
+    return talib_single("EMA", values, timeperiod=length)
+
+
+def _hma(source: FloatArray, length: int) -> FloatArray:
+    half = windows.weighted_mean(source, length // 2)
+    return windows.weighted_mean(2.0 * half - windows.weighted_mean(source, length), int(length**0.5))
+
+
+def _dema(source: FloatArray, length: int) -> FloatArray:
+    return talib_single("DEMA", source, timeperiod=length)
+
+
+def _tema(source: FloatArray, length: int) -> FloatArray:
+    return talib_single("TEMA", source, timeperiod=length)
+
+
+def _kama(source: FloatArray, *, length: int, fast: int, slow: int) -> FloatArray:
+    change = np.full(source.size, np.nan)
+    change[length:] = np.abs(source[length:] - source[:-length])
+    steps = np.abs(np.diff(source, prepend=np.nan))
+    path = windows.total(steps, length)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        efficiency = np.where(path == 0.0, 0.0, change / path)
+    fastest, slowest = 2.0 / (fast + 1), 2.0 / (slow + 1)
+    return recursions.adaptive_mean(source, (efficiency * (fastest - slowest) + slowest) ** 2, length)
+
+
+ENTRIES = (
+    IndicatorSpec(
+        name="sma",
+        definition="Sum of the last `length` values / `length`.",
+        published="Common definition; TradingView ta.sma. TA-Lib's keeps rounding errors: not used.",
+        implementation=Implementation.OURS,
+        compute=windows.mean,
+        inputs=("source",),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="ema",
+        definition="previous + 2 / (length + 1) * (value - previous); starts with the SMA of `length`.",
+        published="Common definition; TradingView ta.ema.",
+        implementation=Implementation.TALIB,
+        compute=exponential_mean,
+        inputs=("source",),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.FADING,
+    ),
+    IndicatorSpec(
+        name="wma",
+        definition="Mean with weights length, length - 1 … 1, the newest value weighing most.",
+        published="Common definition; TradingView ta.wma.",
+        implementation=Implementation.OURS,
+        compute=windows.weighted_mean,
+        inputs=("source",),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="hma",
+        definition="WMA over floor(sqrt(length)) of 2 * WMA(floor(length / 2)) - WMA(length).",
+        published="Alan Hull, 2005; TradingView ta.hma.",
+        implementation=Implementation.OURS,
+        compute=_hma,
+        inputs=("source",),
+        params=(window(minimum=4),),
+        warmup=lambda p: p["length"] + int(p["length"] ** 0.5) - 2,
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="dema",
+        definition="2 * EMA - EMA(EMA), each EMA started with an SMA.",
+        published="Patrick Mulloy, Stocks & Commodities 12:1, 1994.",
+        implementation=Implementation.TALIB,
+        compute=_dema,
+        inputs=("source",),
+        params=(window(),),
+        warmup=lambda p: 2 * (p["length"] - 1),
+        memory=Memory.FADING,
+    ),
+    IndicatorSpec(
+        name="tema",
+        definition="3 * EMA - 3 * EMA(EMA) + EMA(EMA(EMA)), each EMA started with an SMA.",
+        published="Patrick Mulloy, Stocks & Commodities 12:2, 1994.",
+        implementation=Implementation.TALIB,
+        compute=_tema,
+        inputs=("source",),
+        params=(window(),),
+        warmup=lambda p: 3 * (p["length"] - 1),
+        memory=Memory.FADING,
+    ),
+    IndicatorSpec(
+        name="rma",
+        definition="previous + (value - previous) / length; starts with the SMA of `length` values.",
+        published=(
+            "J. Welles Wilder, New Concepts in Technical Trading Systems, 1978; TradingView ta.rma. "
+            "pandas-ta starts with the first value instead."
+        ),
+        implementation=Implementation.OURS,
+        compute=recursions.wilder_mean,
+        inputs=("source",),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.FADING,
+    ),
+    IndicatorSpec(
+        name="kama",
+        definition=(
+            "previous + s * (value - previous), s = (E * (2/(fast+1) - 2/(slow+1)) + 2/(slow+1))^2, "
+            "E = |change over length| / sum of |one-bar changes|, 0 where nothing moved. Starts from the "
+            "price before the first value."
+        ),
+        published="Perry Kaufman, Smarter Trading, 1995. TA-Lib has the same with fast 2 and slow 30 fixed.",
+        implementation=Implementation.OURS,
+        compute=_kama,
+        inputs=("source",),
+        params=(window(), window("fast", 1), window("slow")),
+        warmup=lambda p: p["length"],
+        memory=Memory.FADING,
+        ordered=(("fast", "<", "slow"),),
+    ),
+    IndicatorSpec(
+        name="vwma",
+        definition="Sum of value * volume / sum of volume over `length` bars; the SMA where nothing traded.",
+        published="Common definition; TradingView ta.vwma.",
+        implementation=Implementation.OURS,
+        compute=windows.mean_by,
+        inputs=("source", "volume"),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="linreg",
+        definition=(
+            "Least-squares line through the last `length` values: `value` at the newest bar, `slope` per bar."
+        ),
+        published="Common definition; TradingView ta.linreg with offset 0.",
+        implementation=Implementation.OURS,
+        compute=windows.regression,
+        inputs=("source",),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.WINDOW,
+        outputs=("value", "slope"),
+    ),
+)

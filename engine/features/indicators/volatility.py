@@ -1,0 +1,147 @@
+"""Volatility: ranges, and the channels made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.features import recursions, windows
+from engine.features.indicators.moving_averages import exponential_mean
+from engine.features.spec import (
+    FloatArray,
+    Implementation,
+    IndicatorSpec,
+    Memory,
+    ParamKind,
+    ParamSpec,
+    multiple,
+    window,
+)
+from engine.features.vendor import talib_single
+
+
+def _true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    # the first bar has no previous close; fmax passes its NaN over
+    previous = np.concatenate(([np.nan], close[:-1]))
+    return np.fmax(high, previous) - np.fmin(low, previous)
+
+
+def average_true_range(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
+    """Return Wilder's mean of the true range."""
+    return recursions.wilder_mean(_true_range(high, low, close), length)
+
+
+def _natr(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
+    return 100.0 * average_true_range(high, low, close, length) / close
+
+
+def _bbands(source: FloatArray, *, length: int, std: float) -> tuple[FloatArray, ...]:
+    middle, deviation = windows.mean_and_deviation(source, length)
+    lower, upper = middle - std * deviation, middle + std * deviation
+    width = upper - lower
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bandwidth = np.where(width == 0.0, 0.0, 100.0 * width / middle)
+        percent = np.where(width == 0.0, 0.5, (source - lower) / width)
+    return lower, middle, upper, bandwidth, percent
+
+
+def _kc(
+    high: FloatArray, low: FloatArray, close: FloatArray, *, length: int, scalar: float, mamode: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    average = {"ema": exponential_mean, "sma": windows.mean}[mamode]
+    middle = average(close, length)
+    distance = scalar * average(_true_range(high, low, close), length)
+    return middle - distance, middle, middle + distance
+
+
+def _donchian(
+    high: FloatArray, low: FloatArray, *, lower_length: int, upper_length: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    lower = talib_single("MIN", low, timeperiod=lower_length)
+    upper = talib_single("MAX", high, timeperiod=upper_length)
+    return lower, (lower + upper) / 2.0, upper
+
+
+ENTRIES = (
+    IndicatorSpec(
+        name="true_range",
+        definition="max(high, previous close) - min(low, previous close); high - low on the first bar.",
+        published="J. Welles Wilder, 1978; TradingView ta.tr(true).",
+        implementation=Implementation.OURS,
+        compute=_true_range,
+        inputs=("high", "low", "close"),
+        params=(),
+        warmup=lambda _: 0,
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="atr",
+        definition="Wilder's mean of the true range over `length` bars.",
+        published="J. Welles Wilder, 1978; TradingView ta.atr. TA-Lib leaves the first bar out of the mean.",
+        implementation=Implementation.OURS,
+        compute=average_true_range,
+        inputs=("high", "low", "close"),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.FADING,
+    ),
+    IndicatorSpec(
+        name="natr",
+        definition="100 * ATR / close.",
+        published="John Forman, Stocks & Commodities 24:5, 2006. pandas-ta's native path differs: not used.",
+        implementation=Implementation.OURS,
+        compute=_natr,
+        inputs=("high", "low", "close"),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.FADING,
+    ),
+    IndicatorSpec(
+        name="bbands",
+        definition=(
+            "middle = SMA(length), lower and upper = middle -/+ std * population standard deviation, "
+            "bandwidth = 100 * (upper - lower) / middle, percent = (value - lower) / (upper - lower); "
+            "percent is 0.5 and bandwidth 0 where nothing moved."
+        ),
+        published=(
+            "John Bollinger, Bollinger on Bollinger Bands, 2001; TradingView ta.bb. pandas-ta's native path "
+            "takes the sample deviation: not used."
+        ),
+        implementation=Implementation.OURS,
+        compute=_bbands,
+        inputs=("source",),
+        params=(window(), multiple("std")),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.WINDOW,
+        outputs=("lower", "middle", "upper", "bandwidth", "percent"),
+    ),
+    IndicatorSpec(
+        name="kc",
+        definition=(
+            "middle = mean of close over `length`, lower and upper = middle -/+ scalar * mean of the true "
+            "range; both means are of the kind `mamode` (ema or sma)."
+        ),
+        published="Chester Keltner, 1960 (sma); Linda Raschke's, TradingView's ta.kc and pandas-ta's (ema).",
+        implementation=Implementation.OURS,
+        compute=_kc,
+        inputs=("high", "low", "close"),
+        params=(window(), multiple("scalar"), ParamSpec("mamode", ParamKind.CHOICE, choices=("ema", "sma"))),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.FADING,
+        outputs=("lower", "middle", "upper"),
+    ),
+    IndicatorSpec(
+        name="donchian",
+        definition=(
+            "lower = lowest low of lower_length bars, upper = highest high of upper_length bars, the newest "
+            "among them; middle = their mean. The level to break out of is that of the bar before: upper[1]."
+        ),
+        published="Richard Donchian; TradingView's Donchian Channels.",
+        implementation=Implementation.TALIB,
+        compute=_donchian,
+        inputs=("high", "low"),
+        params=(window("lower_length"), window("upper_length")),
+        warmup=lambda p: max(p["lower_length"], p["upper_length"]) - 1,
+        memory=Memory.WINDOW,
+        outputs=("lower", "middle", "upper"),
+    ),
+)

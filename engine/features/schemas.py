@@ -1,0 +1,60 @@
+"""The schema of a feature frame: no hole after the warm-up, nothing before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.features.builder import MARK_COLUMNS, feature_columns, feature_warmup
+from engine.idea_card.features import FeatureSpec
+from engine.market_data.price_columns import STORED_PRICES
+from engine.timeframes import Timeframe
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pandera.pandas as pa
+
+
+def feature_frame_schema(features: Mapping[str, FeatureSpec], timeframe: Timeframe) -> pa.DataFrameSchema:
+    """Return the pandera schema of the frame `FeatureFrameBuilder` makes of `features`.
+
+    It wants the columns of the contract in their order and nothing else; candles on the grid of
+    `timeframe`, one after the other without a hole; finite prices; and each feature NaN in exactly the rows
+    of its warm-up and finite in all others.
+    """
+    import pandas as pd
+    import pandera.pandas as pa
+
+    def on_the_grid(ts_open: pd.Series[int]) -> pd.Series[bool]:
+        opens = ts_open.to_numpy()
+        before_first = [timeframe.floor(int(ts)) - timeframe.ms for ts in opens[:1]]
+        one_step = np.diff(opens, prepend=before_first) == timeframe.ms
+        return pd.Series(one_step, index=ts_open.index)
+
+    def finite(values: pd.Series[float]) -> pd.Series[bool]:
+        return values.abs() < np.inf
+
+    columns = {"ts_open": pa.Column("int64", pa.Check(on_the_grid, error="a candle after the one before it"))}
+    for name in STORED_PRICES:
+        columns[name] = pa.Column("float64", pa.Check(finite, error="a finite number"))
+    columns["is_filled"] = pa.Column("bool")
+    for name in MARK_COLUMNS:
+        columns[name] = pa.Column("float64", nullable=True)
+    for feature_name, feature in features.items():
+        for name in feature_columns(feature_name, feature):
+            columns[name] = pa.Column("float64", _warm(feature_warmup(feature)), nullable=True)
+    return pa.DataFrameSchema(columns, strict=True, ordered=True)
+
+
+def _warm(warmup: int) -> pa.Check:
+    import pandera.pandas as pa
+
+    def missing_in_warmup_only(values: pd.Series[float]) -> pd.Series[bool]:
+        missing_before = values.isna() & (np.arange(len(values)) < warmup)
+        return missing_before | ((values.abs() < np.inf) & (np.arange(len(values)) >= warmup))
+
+    return pa.Check(
+        missing_in_warmup_only, error=f"NaN in the first {warmup} rows, finite after", ignore_na=False
+    )
