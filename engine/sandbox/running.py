@@ -1,0 +1,163 @@
+"""Running the sandbox: in a thread beside the caller, or as a program of its own. Always on loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+
+import uvicorn
+
+from engine.errors import ConfigurationError, TradeError
+from engine.sandbox.protocol import Market
+from engine.sandbox.server import Clock, build_app
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 8765
+_START_TIMEOUT_S = 10.0
+
+
+def wall_clock_ms() -> int:
+    """Return the present time in epoch milliseconds: the one place in the sandbox that reads it."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class FrozenClock:
+    """A clock that always tells `ts_ms` (epoch milliseconds)."""
+
+    ts_ms: int
+
+    def __call__(self) -> int:
+        """Return the frozen time."""
+        return self.ts_ms
+
+
+class SandboxServer:
+    """The sandbox in a thread of this process, as a context manager.
+
+    Parameters
+    ----------
+    market : Market
+        What is served.
+    port : int, optional
+        0, the default, picks a free port.
+    now_ms : Callable[[], int], optional
+        The clock; the wall clock by default.
+
+    Raises
+    ------
+    ConfigurationError
+        On `start`, if the port is taken.
+    """
+
+    def __init__(self, market: Market, port: int = 0, now_ms: Clock = wall_clock_ms) -> None:
+        self._market = market
+        self._port = port
+        self._now_ms = now_ms
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Base address of the running server, without a slash at the end."""
+        return f"http://{HOST}:{self._port}"
+
+    def start(self) -> SandboxServer:
+        """Start serving and return when requests are answered."""
+        listener = _listen(self._port)
+        self._port = listener.getsockname()[1]
+        server = _server(self._market, self._now_ms)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="sandbox-exchange", daemon=True
+        )
+        thread.start()
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                listener.close()
+                raise TradeError("the sandbox exchange did not start", way_out="see the log lines above")
+            time.sleep(0.005)
+        self._server, self._thread = server, thread
+        return self
+
+    def stop(self) -> None:
+        """Stop serving and wait until the port is free. Doing so twice is harmless."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.should_exit = True
+        self._thread.join()
+        self._server = self._thread = None
+
+    def __enter__(self) -> SandboxServer:
+        """Start serving."""
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop serving."""
+        self.stop()
+
+
+def serve(
+    market: Market,
+    *,
+    port: int = DEFAULT_PORT,
+    now_ms: Clock = wall_clock_ms,
+    on_start: Callable[[str], None] | None = None,
+) -> None:
+    """Serve `market` until interrupted (Ctrl-C or SIGTERM), then return.
+
+    Parameters
+    ----------
+    on_start : Callable[[str], None], optional
+        Called with the base address once the port is held.
+
+    Raises
+    ------
+    ConfigurationError
+        If the port is taken.
+    """
+    listener = _listen(port)
+    if on_start is not None:
+        on_start(f"http://{HOST}:{listener.getsockname()[1]}")
+    with suppress(KeyboardInterrupt):
+        _server(market, now_ms).run(sockets=[listener])
+
+
+def _server(market: Market, now_ms: Clock) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            build_app(market, now_ms),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+def _listen(port: int) -> socket.socket:
+    # IPPROTO_TCP is named so that asyncio turns Nagle's algorithm off on accepted connections: with it on,
+    # every answer waits some 40 ms for the client's delayed acknowledgement
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ConfigurationError(
+            f"the sandbox exchange cannot listen on {HOST}:{port}: {error}",
+            way_out="stop what runs there, or choose another port (0 picks a free one)",
+        ) from error
+    return listener

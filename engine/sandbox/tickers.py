@@ -1,0 +1,71 @@
+"""The ticker of an instrument, from the market's own history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.sandbox.catalogue import Instrument
+from engine.sandbox.protocol import Market, RowWindow
+from engine.sandbox.wire import number
+from engine.timeframes import DAY_MS, HOUR_MS, Timeframe
+
+
+def ticker_row(market: Market, instrument: Instrument, now_ms: int) -> dict[str, Any]:
+    """Return the row of a tickers answer at `now_ms`.
+
+    The last 24 hours are the candles, of the finest timeframe the market has, that opened in them. What the
+    market does not have is an empty string. The funding rate shown is the last one settled; Bybit shows its
+    forecast of the next.
+    """
+    symbol = instrument.symbol
+    day = _last_day(market, symbol, now_ms)
+    last = float(day["close"].iloc[-1]) if len(day) else None
+    hour_ago = day[day["ts_open"] > now_ms - HOUR_MS]
+    first = float(day["open"].iloc[0]) if len(day) else None
+    newest = RowWindow(0, now_ms, 1)
+    mark = market.mark_klines(symbol, Timeframe.H1, newest, now_ms)
+    mark_price = float(mark["close"].iloc[-1]) if len(mark) else last
+    interest = market.open_interest(symbol, Timeframe.H1, newest, now_ms)
+    open_interest = float(interest["open_interest"].iloc[-1]) if len(interest) else None
+    funding = market.funding(symbol, newest, now_ms)
+    interval_ms = instrument.funding_interval_minutes * 60_000
+    tick = 1 / instrument.ticks_per_unit
+    return {
+        "symbol": symbol,
+        "lastPrice": _text(last),
+        "indexPrice": _text(mark_price),
+        "markPrice": _text(mark_price),
+        "prevPrice24h": _text(first),
+        "price24hPcnt": _text(None if last is None or first is None else round(last / first - 1, 6)),
+        "highPrice24h": _text(float(day["high"].max()) if len(day) else None),
+        "lowPrice24h": _text(float(day["low"].min()) if len(day) else None),
+        "prevPrice1h": _text(float(hour_ago["open"].iloc[0]) if len(hour_ago) else None),
+        "openInterest": _text(open_interest),
+        "openInterestValue": _text(
+            None if open_interest is None or mark_price is None else round(open_interest * mark_price, 2)
+        ),
+        "turnover24h": _text(round(float(day["turnover"].sum()), 4)),
+        "volume24h": _text(round(float(day["volume"].sum()), 4)),
+        "fundingRate": _text(float(funding["funding_rate"].iloc[-1]) if len(funding) else None),
+        "nextFundingTime": str(now_ms // interval_ms * interval_ms + interval_ms),
+        "fundingIntervalHour": str(instrument.funding_interval_minutes // 60),
+        "fundingCap": instrument.funding_cap,
+        "deliveryTime": str(instrument.delivery_ms),
+        "bid1Price": _text(last),
+        "bid1Size": instrument.qty_step,
+        "ask1Price": _text(None if last is None else round(last + tick, instrument.price_decimals)),
+        "ask1Size": instrument.qty_step,
+    }
+
+
+def _last_day(market: Market, symbol: str, now_ms: int) -> Any:
+    window = RowWindow(now_ms - DAY_MS + 1, now_ms, 1441)
+    for timeframe in Timeframe:
+        frame = market.klines(symbol, timeframe, window, now_ms)
+        if len(frame) > 0:
+            return frame
+    return frame
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else number(value)
