@@ -47,4 +47,4 @@ def pandas_ta_native(function: str, values: FloatArray, **params: float) -> Floa
     import pandas_ta
 
     result = getattr(pandas_ta, function)(pd.Series(values), talib=False, **params)
-    return np.full(values.size, np.nan) if result is None else np.asarray(result, dtype=np.float64)
+    return np.full(values.size, np.nan) if result is None else result.to_numpy(np.float64, copy=True)

@@ -113,7 +113,10 @@ ENTRIES = (
             "most max_af, never into the last two bars; it turns when it is touched. direction is 1 (up) "
             "or -1 (down)."
         ),
-        published="J. Welles Wilder, 1978; TA-Lib SAREXT. The first direction is that of the first movement.",
+        published=(
+            "J. Welles Wilder, 1978; TA-Lib SAREXT. The first direction is that of the first movement. "
+            "pandas-ta's grows by af0 instead of af and looks at one bar instead of two: not used."
+        ),
         implementation=Implementation.TALIB,
         compute=_psar,
         inputs=("high", "low"),

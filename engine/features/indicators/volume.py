@@ -7,19 +7,22 @@ import numpy as np
 from engine.features import windows
 from engine.features.indicators.momentum import ratio
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
-from engine.features.vendor import talib_single
 
 
 def _obv(close: FloatArray, volume: FloatArray) -> FloatArray:
     return np.cumsum(np.sign(np.diff(close, prepend=close[:1])) * volume)
 
 
+def _money_flow(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray) -> FloatArray:
+    return volume * ratio((close - low) - (high - close), high - low, 0.0)
+
+
 def _ad(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray) -> FloatArray:
-    return talib_single("AD", high, low, close, volume)
+    return np.cumsum(_money_flow(high, low, close, volume))
 
 
 def _cmf(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray, length: int) -> FloatArray:
-    flow = volume * ratio((close - low) - (high - close), high - low, 0.0)
+    flow = _money_flow(high, low, close, volume)
     return ratio(windows.total(flow, length), windows.total(volume, length), 0.0)
 
 
@@ -54,7 +57,7 @@ ENTRIES = (
             "high and low are equal."
         ),
         published="Marc Chaikin; TradingView ta.accdist. pandas-ta's differs when it is given the open.",
-        implementation=Implementation.TALIB,
+        implementation=Implementation.OURS,
         compute=_ad,
         inputs=("high", "low", "close", "volume"),
         params=(),

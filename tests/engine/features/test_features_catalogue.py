@@ -1,0 +1,265 @@
+"""Every indicator of the catalogue against its chosen implementation, a second one and its declaration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from features_cases import CASES, Case, as_tuple, candles, columns_with_source
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from engine.features.builder import FeatureFrameBuilder, compute_feature, feature_columns, feature_warmup
+from engine.features.registry import INDICATORS
+from engine.features.spec import SOURCE, Implementation, IndicatorSpec, Memory, ParamKind, ParamSpec
+from engine.idea_card.features import SOURCES, FeatureSpec
+
+FRAME = candles(900, seed=11)
+BY_NAME = {case.name: case for case in CASES}
+NAMES = sorted(INDICATORS)
+ROUTES = [
+    (name, source) for name in NAMES for source in (SOURCES if INDICATORS[name].takes_source else (None,))
+]
+
+
+def feature(case: Case, source: str | None = "close") -> FeatureSpec:
+    takes_source = INDICATORS[case.name].takes_source
+    return FeatureSpec(
+        indicator=case.name, params=case.params, source=source if takes_source else None, tf="exec"
+    )
+
+
+def finite_everywhere(outputs: tuple[np.ndarray, ...], warmup: int) -> bool:
+    return all(np.isfinite(output[warmup:]).all() for output in outputs)
+
+
+def test_every_indicator_has_a_row_and_there_are_enough_of_them():
+    assert sorted(BY_NAME) == NAMES
+    assert len(NAMES) >= 24
+
+
+@pytest.mark.parametrize(("name", "source"), ROUTES)
+def test_on_every_source_it_equals_a_direct_call_of_the_chosen_implementation(name, source):
+    """Pitfall 9: every input source but close was routed to close."""
+    case = BY_NAME[name]
+    frame = FeatureFrameBuilder({"mine": feature(case, source)}).build(FRAME)
+    expected = case.direct_result(columns_with_source(FRAME, source or "close"))
+    warmup = INDICATORS[name].warmup(case.params)
+    for column, values in zip(feature_columns("mine", feature(case, source)), expected, strict=True):
+        np.testing.assert_array_equal(frame[column].to_numpy()[warmup:], values[warmup:])
+        assert frame[column].dtype == np.float64
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES if INDICATORS[case.name].takes_source])
+def test_no_two_sources_give_the_same_values(name):
+    results = [compute_feature(feature(BY_NAME[name], source), FRAME)[0][-1] for source in SOURCES]
+    assert len(set(results)) == len(SOURCES)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.second], ids=lambda case: case.name)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_it_agrees_with_a_second_implementation(case, seed):
+    columns = columns_with_source(candles(900, seed), "close")
+    first = INDICATORS[case.name].warmup(case.params) + case.settle
+    for mine, other in zip(case.direct_result(columns), case.second_result(columns), strict=True):
+        scale = np.abs(other[first:]).mean()
+        np.testing.assert_allclose(mine[first:], other[first:], rtol=0, atol=case.tolerance * scale)
+
+
+def test_the_indicators_without_a_second_implementation_are_those_worked_out_by_hand():
+    assert {case.name for case in CASES if case.second is None} == {"supertrend", "psar"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_is_the_same_when_the_series_ends_there(name):
+    spec = feature(BY_NAME[name])
+    whole = compute_feature(spec, FRAME)
+    for rows in (feature_warmup(spec) + 1, 257, 640, 899):
+        for full, cut in zip(whole, compute_feature(spec, FRAME.iloc[:rows]), strict=True):
+            np.testing.assert_array_equal(cut, full[:rows])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_does_not_change_when_later_candles_do(name):
+    spec = feature(BY_NAME[name])
+    altered = FRAME.copy()
+    prices = ["open", "high", "low", "close", "volume"]
+    altered.loc[600:, prices] = candles(900, seed=99).loc[600:, prices]
+    for before, after in zip(compute_feature(spec, FRAME), compute_feature(spec, altered), strict=True):
+        np.testing.assert_array_equal(before[:600], after[:600])
+
+
+def values_of(param: ParamSpec) -> st.SearchStrategy:
+    if param.kind is ParamKind.CHOICE:
+        return st.sampled_from(param.choices)
+    if param.kind is ParamKind.INT:
+        return st.integers(int(param.minimum), 40)
+    return st.floats(param.minimum, min(param.maximum, 5.0))
+
+
+def params_of(entry: IndicatorSpec) -> st.SearchStrategy:
+    drawn = st.fixed_dictionaries({param.name: values_of(param) for param in entry.params})
+    return drawn.filter(lambda params: not entry.disorder(params))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(data=st.data())
+def test_the_declared_warm_up_is_exact(name, data):
+    entry = INDICATORS[name]
+    params = data.draw(params_of(entry))
+    warmup = entry.warmup(entry.bind(params))
+    columns = columns_with_source(FRAME.iloc[: warmup + 30], "close")
+    outputs = as_tuple(entry.compute(*(columns[name] for name in entry.inputs), **params))
+    assert len(outputs) == len(entry.outputs)
+    assert finite_everywhere(outputs, warmup)
+    if warmup:
+        assert any(np.isnan(output[warmup - 1]) for output in outputs)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not INDICATORS[name].recursive])
+def test_a_window_remembers_nothing_before_it(name):
+    spec = feature(BY_NAME[name])
+    whole = compute_feature(spec, FRAME)
+    late = compute_feature(spec, FRAME.iloc[500:].reset_index(drop=True))
+    # true_range declares no warm-up and leaves the previous close out of its first row
+    first = max(feature_warmup(spec), 1)
+    for full, part in zip(whole, late, strict=True):
+        np.testing.assert_array_equal(part[first:], full[500 + first :])
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if INDICATORS[name].memory is Memory.FADING])
+def test_a_fading_memory_forgets_where_the_history_began(name):
+    spec = feature(BY_NAME[name])
+    whole = compute_feature(spec, FRAME)
+    late = compute_feature(spec, FRAME.iloc[300:].reset_index(drop=True))
+    first = feature_warmup(spec)
+    assert any(not np.array_equal(p[first:], f[300 + first :]) for f, p in zip(whole, late, strict=True))
+    for full, part in zip(whole, late, strict=True):
+        scale = np.abs(full[-100:]).mean()
+        np.testing.assert_allclose(part[-100:], full[-100:], rtol=0, atol=1e-6 * scale)
+
+
+def flat_candles(rows: int, price: float, volume: float) -> pd.DataFrame:
+    frame = candles(rows, seed=3)
+    for name in ("open", "high", "low", "close"):
+        frame[name] = price
+    return frame.assign(volume=volume)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("price", "volume"), [(0.1, 0.0), (70_123.7, 3.3), (0.0000123, 0.0)])
+def test_a_constant_series_gives_finite_values(name, price, volume):
+    frame = flat_candles(120, price, volume)
+    for source in SOURCES if INDICATORS[name].takes_source else (None,):
+        spec = feature(BY_NAME[name], source)
+        assert finite_everywhere(compute_feature(spec, frame), feature_warmup(spec))
+
+
+FLAT_VALUES = {
+    "stoch": (50, 50),
+    "willr": (-50,),
+    "cci": (0,),
+    "mfi": (50,),
+    "cmf": (0,),
+    "zscore": (0,),
+    "stdev": (0,),
+    "roc": (0,),
+    "mom": (0,),
+    "slope": (0,),
+    "adx": (0, 0, 0),
+    "rsi": (50,),
+    "stochrsi": (50, 50),
+    "true_range": (0,),
+    "atr": (0,),
+    "obv": (0,),
+    "sma": (0.1,),
+    "wma": (0.1,),
+    "rma": (0.1,),
+    "kama": (0.1,),
+    "vwma": (0.1,),
+    "linreg": (0.1, 0),
+    "bbands": (0.1, 0.1, 0.1, 0, 0.5),
+}
+
+
+@pytest.mark.parametrize("name", FLAT_VALUES)
+@pytest.mark.parametrize("volume", [0.0, 7.7])
+def test_where_nothing_moves_an_indicator_stands_exactly_in_its_middle(name, volume):
+    outputs = compute_feature(feature(BY_NAME[name]), flat_candles(120, 0.1, volume))
+    assert tuple(output[-1] for output in outputs) == FLAT_VALUES[name]
+
+
+def test_an_average_of_bars_without_volume_is_nothing_however_large_the_volume_before():
+    """TA-Lib's running sum leaves -1.9e-10 here, and `volume > average` is true."""
+    frame = candles(80, seed=4).assign(volume=np.r_[np.full(10, 1e6), np.full(10, 0.1), np.zeros(60)])
+    for name in ("sma", "wma", "vwma", "stdev"):
+        spec = feature(BY_NAME[name], "volume")
+        assert compute_feature(spec, frame)[0][-1] == 0.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+def test_a_series_shorter_than_the_warm_up_is_nan_and_no_crash(name, rows):
+    entry = INDICATORS[name]
+    columns = columns_with_source(FRAME.iloc[:rows], "close")
+    outputs = as_tuple(entry.compute(*(columns[i] for i in entry.inputs), **BY_NAME[name].params))
+    warmup = min(entry.warmup(BY_NAME[name].params), rows)
+    for output in outputs:
+        assert len(output) == rows
+    assert finite_everywhere(outputs, warmup)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nan_in_the_input_is_no_crash_and_leaves_the_rows_before_it_alone(name):
+    spec = feature(BY_NAME[name])
+    holed = FRAME.copy()
+    holed.loc[400:405, ["open", "high", "low", "close", "volume"]] = np.nan
+    for clean, broken in zip(compute_feature(spec, FRAME), compute_feature(spec, holed), strict=True):
+        np.testing.assert_array_equal(broken[:400], clean[:400])
+    nothing = holed.assign(open=np.nan, high=np.nan, low=np.nan, close=np.nan, volume=np.nan)
+    assert not any(np.isfinite(output).any() for output in compute_feature(spec, nothing))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if INDICATORS[name].implementation is Implementation.PANDAS_TA]
+)
+def test_pandas_ta_gives_the_same_with_and_without_talib_installed(name, monkeypatch):
+    import pandas_ta.maps
+
+    spec = feature(BY_NAME[name])
+    with_talib = compute_feature(spec, FRAME)
+    monkeypatch.setitem(pandas_ta.maps.Imports, "talib", False)
+    for first, second in zip(with_talib, compute_feature(spec, FRAME), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_declares_what_a_reader_needs(name):
+    entry = INDICATORS[name]
+    assert entry.definition.strip()
+    assert entry.published.strip()
+    known = {"open", "high", "low", "close", "volume", SOURCE}
+    assert set(entry.inputs) <= known
+    assert len(set(entry.outputs)) == len(entry.outputs)
+    assert {side for left, _, right in entry.ordered for side in (left, right)} <= {
+        param.name for param in entry.params
+    }
+
+
+def test_canonical_output_names():
+    named = {name: entry.outputs for name, entry in INDICATORS.items() if entry.outputs != ("",)}
+    assert named == {
+        "macd": ("macd", "signal", "hist"),
+        "stoch": ("k", "d"),
+        "stochrsi": ("k", "d"),
+        "trix": ("trix", "signal"),
+        "linreg": ("value", "slope"),
+        "adx": ("adx", "dmp", "dmn"),
+        "aroon": ("up", "down", "osc"),
+        "supertrend": ("trend", "direction"),
+        "psar": ("sar", "direction"),
+        "bbands": ("lower", "middle", "upper", "bandwidth", "percent"),
+        "kc": ("lower", "middle", "upper"),
+        "donchian": ("lower", "middle", "upper"),
+    }
