@@ -34,10 +34,19 @@ class CertaintyMetrics:
     rejected_orders: int = described(
         "Rejected orders", Unit.COUNT, Better.LOWER, "Orders refused by a rule of the exchange or account."
     )
+    capped_entries: int = described(
+        "Capped entries", Unit.COUNT, Better.LOWER, "Entries cut down to what the account or card allows."
+    )
 
 
 def certainty_metrics(
-    *, bars: int, filled_bars: int, trades: int, ambiguous_trades: int, rejected_orders: int
+    *,
+    bars: int,
+    filled_bars: int,
+    trades: int,
+    ambiguous_trades: int,
+    rejected_orders: int,
+    capped_entries: int,
 ) -> CertaintyMetrics:
     """Return the family. A share of nothing is NaN."""
     return CertaintyMetrics(
@@ -47,4 +56,5 @@ def certainty_metrics(
         ambiguous_trades=ambiguous_trades,
         ambiguous_share_pct=ambiguous_trades / trades * 100 if trades else math.nan,
         rejected_orders=rejected_orders,
+        capped_entries=capped_entries,
     )

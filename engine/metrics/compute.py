@@ -35,16 +35,16 @@ class RunCounts(Protocol):
     """What the simulator counted and the frames do not show (`RunCounters` of a backtest is one)."""
 
     @property
-    def bars_in_market(self) -> int:
-        """Bars in which a position was held, if only for a moment."""
-
-    @property
     def filled_bars(self) -> int:
         """Bars that were filled by healing."""
 
     @property
     def rejected_orders(self) -> Mapping[str, int]:
         """Refused orders by reason."""
+
+    @property
+    def capped_entries(self) -> int:
+        """Entries cut down to what the balance or the card's cap allows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +145,7 @@ def compute_metrics(
         close,
         position_size,
         used_margin,
-        bars_in_market=counters.bars_in_market,
+        bars_held=int(trades["bars_held"].sum()),
         liquidations=exit_reasons.get("liquidation", 0),
     )
     certainty = certainty_metrics(
@@ -154,6 +154,7 @@ def compute_metrics(
         trades=len(trades),
         ambiguous_trades=int(trades["ambiguous"].to_numpy(dtype=bool).sum()),
         rejected_orders=sum(counters.rejected_orders.values()),
+        capped_entries=counters.capped_entries,
     )
     families = (
         returns, benchmark, drawdown, trade_metrics(trades), cost_metrics(fills, funding), exposure, certainty

@@ -42,15 +42,15 @@ def exposure_metrics(
     position_size: NDArray[np.float64],
     used_margin: NDArray[np.float64],
     *,
-    bars_in_market: int,
+    bars_held: int,
     liquidations: int,
 ) -> ExposureMetrics:
     """Return the family; the arrays are the columns of the equity frame, float64 of shape (bars,).
 
     Leverage is `|size| * close / equity` and margin use `used margin / equity`; closes at which the equity
-    is zero or less are left out. A trade that opens and closes inside one bar is in `bars_in_market` (the
-    simulator counts it) and not in these. Without any position the average leverage is NaN and the peaks
-    are zero.
+    is zero or less are left out. Time in market is `sum of bars held / bars`, so a trade that opens and
+    closes inside one bar counts there and has no part in the leverage. Without any position at a close the
+    average leverage is NaN and the peaks are zero.
     """
     blown = equity <= 0
     divisor = np.where(blown, np.inf, equity) if blown.any() else equity
@@ -59,7 +59,7 @@ def exposure_metrics(
     leverage /= divisor
     held = int(np.count_nonzero(leverage > 0))  # counting booleans is ten times faster
     return ExposureMetrics(
-        time_in_market_pct=bars_in_market / len(equity) * 100 if len(equity) else math.nan,
+        time_in_market_pct=min(bars_held / len(equity), 1.0) * 100 if len(equity) else math.nan,
         average_leverage=float(leverage.sum()) / held if held else math.nan,
         peak_leverage=float(leverage.max(initial=0.0)),
         peak_margin_use_pct=float(np.max(used_margin / divisor, initial=0.0)) * 100,

@@ -128,7 +128,7 @@ def cagr_pct(start: float, final: float, *, years: float) -> float:
     if final <= 0:
         return -100.0
     try:
-        return (math.exp(math.log(final / start) / years) - 1) * 100
+        return ((final / start) ** (1 / years) - 1) * 100
     except OverflowError:
         return math.nan
 

@@ -18,9 +18,9 @@ START = parse_utc("2024-01-01")
 class Counts:
     """The counters of a run."""
 
-    bars_in_market: int = 0
     filled_bars: int = 0
     rejected_orders: Mapping[str, int] = field(default_factory=dict)
+    capped_entries: int = 0
 
 
 def equity_frame(

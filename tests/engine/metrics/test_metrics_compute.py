@@ -44,8 +44,9 @@ def test_exposure_by_hand():
         position_size=[0.0, 200.0, -100.0, 0.0],
         used_margin=[0.0, 4_000.0, 1_800.0, 0.0],
     )
-    metrics = metrics_of(frame, timeframe=Timeframe.H1, counters=Counts(bars_in_market=3))
-    assert metrics.time_in_market_pct == 75.0  # one trade opened and closed inside a bar
+    trades = trades_frame([1.0, 2.0], bars_held=[2, 1])  # the second opened and closed inside one bar
+    metrics = metrics_of(frame, trades, timeframe=Timeframe.H1)
+    assert metrics.time_in_market_pct == 75.0
     assert metrics.peak_leverage == pytest.approx(2.0)  # 200 * 100 / 10,000
     assert metrics.average_leverage == pytest.approx((2.0 + 1.125) / 2)
     assert metrics.peak_margin_use_pct == pytest.approx(40.0)
@@ -78,10 +79,10 @@ def test_excess_over_buy_and_hold():
 
 
 def test_filled_bars_and_rejected_orders():
-    counters = Counts(filled_bars=3, rejected_orders={"below_min_notional": 2, "margin": 1})
+    counters = Counts(filled_bars=3, rejected_orders={"below_min_notional": 2, "margin": 1}, capped_entries=4)
     metrics = metrics_of([10_000.0] * 12, counters=counters)
     assert (metrics.bars, metrics.filled_bars, metrics.filled_share_pct) == (12, 3, 25.0)
-    assert metrics.rejected_orders == 3
+    assert (metrics.rejected_orders, metrics.capped_entries) == (3, 4)
     assert metrics.rejection_reasons == {"below_min_notional": 2, "margin": 1}
 
 
