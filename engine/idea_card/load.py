@@ -18,9 +18,10 @@ from engine.idea_card.yaml_source import YamlSource, key_path, parse_yaml, read_
 
 @dataclass(frozen=True)
 class CardFolder:
-    """The cards of a folder by id, and why the other files are none, by file name."""
+    """The cards of a folder and their files by id, and why the other files are none, by file name."""
 
     cards: dict[str, IdeaCard]
+    files: dict[str, Path]
     errors: dict[str, CardError]
 
 
@@ -83,8 +84,12 @@ def load_cards(folder: Path) -> CardFolder:
                 "id", f"is also the id of {', '.join(others)}", "give one another id", card.id
             )
             errors[path.name] = read_yaml(path).error([problem])
-    cards = {card.id: card for card in loaded.values() if uses[card.id] == 1}
-    return CardFolder(cards, errors)
+    unique = {card.id: (card, path) for path, card in loaded.items() if uses[card.id] == 1}
+    return CardFolder(
+        cards={name: card for name, (card, _) in unique.items()},
+        files={name: path for name, (_, path) in unique.items()},
+        errors=errors,
+    )
 
 
 def _card_of(source: YamlSource) -> IdeaCard:

@@ -156,7 +156,7 @@ def enter(
         target_distance = risk_distance * rules.target_value
 
     state.direction = side
-    state.size = size
+    state.quantity = size
     state.entry_price = price
     state.entry_bar = bar
     state.entry_ts = ts_open
@@ -180,7 +180,7 @@ def enter(
     fill.bar = bar
     fill.trade_id = state.trades
     fill.price = price
-    fill.size = size
+    fill.quantity = size
     fill.fee = state.entry_fee
     fill.slippage = state.entry_slippage
     fill.side = side

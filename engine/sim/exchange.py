@@ -137,7 +137,7 @@ class SimulatedExchange:
             return None
         return Position(
             direction=Direction(int(state.direction)),
-            size=float(state.size),
+            size=float(state.quantity),
             entry_price=float(state.entry_price),
             stop_price=float(state.stop_price),
             target_price=float(state.target_price),

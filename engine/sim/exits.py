@@ -102,7 +102,7 @@ def leave(
         _liquidate(state, rules, bar, ts, ambiguous, fills, trades)
     elif event == _TAKE_PROFIT and rules.target_is_limit != 0:
         # A resting order gets its own price and pays the maker fee, even where the open is better.
-        fee = trading_fee(state.target_price, state.size, rules.maker_rate)
+        fee = trading_fee(state.target_price, state.quantity, rules.maker_rate)
         _close(state, rules, bar, ts, state.target_price, fee, 0.0, _TAKE_PROFIT, 1, ambiguous, fills, trades)
     else:
         exit_at_market(state, rules, bar, ts, reference_price, event, ambiguous, fills, trades)
@@ -115,8 +115,8 @@ def _liquidate(
     """Take the position over at its bankruptcy price: the loss is the position margin, never more."""
     price = bankruptcy_price(state.direction, state.entry_price, rules.leverage)
     # Added or eaten margin moves the price at which nothing is left.
-    price -= state.direction * state.extra_margin / state.size
-    fee = fee_to_close(state.direction, state.size, state.entry_price, rules.leverage, rules.taker_rate)
+    price -= state.direction * state.extra_margin / state.quantity
+    fee = fee_to_close(state.direction, state.quantity, state.entry_price, rules.leverage, rules.taker_rate)
     _close(state, rules, bar, ts, price, fee, 0.0, _LIQUIDATION, 0, ambiguous, fills, trades)
 
 
@@ -134,8 +134,8 @@ def exit_at_market(
 ) -> None:
     """Close the whole position at the market."""
     price = market_fill_price(reference_price, -state.direction, rules.slippage_rate, rules.tick_size)
-    fee = trading_fee(price, state.size, rules.taker_rate)
-    slippage = abs(price - reference_price) * state.size
+    fee = trading_fee(price, state.quantity, rules.taker_rate)
+    slippage = abs(price - reference_price) * state.quantity
     _close(state, rules, bar, ts, price, fee, slippage, reason, 0, ambiguous, fills, trades)
 
 
@@ -155,7 +155,7 @@ def _close(
     trades: Records,
 ) -> None:
     see(state, price)
-    gross = state.direction * state.size * (price - state.entry_price)
+    gross = state.direction * state.quantity * (price - state.entry_price)
     state.cash += gross - fee
 
     fill = fills[state.fills]
@@ -163,7 +163,7 @@ def _close(
     fill.bar = bar
     fill.trade_id = state.trades
     fill.price = price
-    fill.size = state.size
+    fill.quantity = state.quantity
     fill.fee = fee
     fill.slippage = slippage
     fill.side = -state.direction
@@ -180,7 +180,7 @@ def _close(
     trade.exit_bar = bar
     trade.entry_price = state.entry_price
     trade.exit_price = price
-    trade.size = state.size
+    trade.quantity = state.quantity
     trade.stop_price = state.stop_price
     trade.target_price = state.target_price
     trade.liquidation_price = state.entry_liquidation_price
@@ -188,7 +188,7 @@ def _close(
     trade.fees = state.entry_fee + fee
     trade.funding = state.trade_funding
     trade.slippage = state.entry_slippage + slippage
-    trade.initial_margin = initial_margin(state.size, state.entry_price, rules.leverage)
+    trade.initial_margin = initial_margin(state.quantity, state.entry_price, rules.leverage)
     trade.highest_price = state.highest_price
     trade.lowest_price = state.lowest_price
     trade.risk_distance = state.risk_distance
@@ -197,7 +197,7 @@ def _close(
     state.trades += 1
 
     state.direction = 0
-    state.size = 0.0
+    state.quantity = 0.0
     state.used_margin = 0.0
     state.extra_margin = 0.0
     state.pending_exit = 0

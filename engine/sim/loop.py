@@ -78,7 +78,7 @@ def run_bars(
             rejects,
         )
         equity[bar] = state.equity
-        position_size[bar] = state.direction * state.size
+        position_size[bar] = state.direction * state.quantity
         used_margin[bar] = state.used_margin
         if state.stop_reason != 0:
             return bar + 1

@@ -33,11 +33,11 @@ def settle_funding(
 def _pay_funding(
     state: Records, rules: Records, tiers: Floats, ts: int, rate: float, mark_price: float, payments: Records
 ) -> None:
-    amount = funding_payment(state.direction, state.size, mark_price, rate)
+    amount = funding_payment(state.direction, state.quantity, mark_price, rate)
     payment = payments[state.payments]
     payment.ts = ts
     payment.trade_id = state.trades
-    payment.size = state.direction * state.size
+    payment.quantity = state.direction * state.quantity
     payment.mark_price = mark_price
     payment.rate = rate
     payment.amount = amount
@@ -54,10 +54,10 @@ def _pay_funding(
 
 @compiled
 def lock_margin(state: Records, rules: Records, tiers: Floats) -> None:
-    tier = tier_index(state.size * state.entry_price, tiers[:, 0])
+    tier = tier_index(state.quantity * state.entry_price, tiers[:, 0])
     state.liquidation_price = liquidation_price(
         state.direction,
-        state.size,
+        state.quantity,
         state.entry_price,
         rules.leverage,
         tiers[tier, 1],
@@ -67,5 +67,10 @@ def lock_margin(state: Records, rules: Records, tiers: Floats) -> None:
         rules.regime,
     )
     state.used_margin = position_margin(
-        state.direction, state.size, state.entry_price, rules.leverage, rules.taker_rate, state.extra_margin
+        state.direction,
+        state.quantity,
+        state.entry_price,
+        rules.leverage,
+        rules.taker_rate,
+        state.extra_margin,
     )

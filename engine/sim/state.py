@@ -128,7 +128,7 @@ STATE_DTYPE = np.dtype(
         ("equity", "f8"),  # at the last close
         ("used_margin", "f8"),
         # the position
-        ("size", "f8"),
+        ("quantity", "f8"),
         ("entry_price", "f8"),
         ("extra_margin", "f8"),
         ("liquidation_price", "f8"),
@@ -168,7 +168,7 @@ FILL_DTYPE = np.dtype(
         ("bar", "i8"),
         ("trade_id", "i8"),
         ("price", "f8"),
-        ("size", "f8"),
+        ("quantity", "f8"),
         ("fee", "f8"),
         ("slippage", "f8"),
         ("side", "i8"),
@@ -188,7 +188,7 @@ TRADE_DTYPE = np.dtype(
         ("exit_bar", "i8"),
         ("entry_price", "f8"),
         ("exit_price", "f8"),
-        ("size", "f8"),
+        ("quantity", "f8"),
         ("stop_price", "f8"),
         ("target_price", "f8"),
         ("liquidation_price", "f8"),
@@ -210,7 +210,7 @@ PAYMENT_DTYPE = np.dtype(
     [
         ("ts", "i8"),
         ("trade_id", "i8"),
-        ("size", "f8"),
+        ("quantity", "f8"),
         ("mark_price", "f8"),
         ("rate", "f8"),
         ("amount", "f8"),

@@ -84,7 +84,7 @@ def advance_bar(
 
     # 4. The close.
     if state.direction != 0:
-        state.equity = state.cash + state.direction * state.size * (mark_close - state.entry_price)
+        state.equity = state.cash + state.direction * state.quantity * (mark_close - state.entry_price)
         decide(state, rules, bar, close, signals, stop_feature, target_feature, rejects)
     else:
         state.equity = state.cash

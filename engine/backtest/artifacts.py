@@ -1,0 +1,85 @@
+"""The files of a run: result.json, four Parquet files, and a manifest with the hash of each.
+
+A run's folder is immutable. The manifest is written last, so a folder without one was never finished.
+"""
+
+from __future__ import annotations
+
+import json
+from uuid import uuid4
+
+from upath import UPath
+
+from engine.backtest.parquet import frame_from_parquet, frame_to_parquet
+from engine.backtest.result import BacktestResult
+from engine.errors import CorruptData, DataNotFound
+from engine.hashing import canonical_json, sha256_hex
+
+FRAMES = ("trades", "fills", "equity", "funding")
+RESULT, MANIFEST = "result.json", "manifest.json"
+
+
+def write_artifacts(result: BacktestResult, folder: UPath) -> dict[str, str]:
+    """Write the files of `result` into `folder` and return the hash of each by name.
+
+    What is there already is replaced; with the same run id it has the same bytes.
+    """
+    files = {RESULT: canonical_json(result.summary()).encode()}
+    for name in FRAMES:
+        files[f"{name}.parquet"] = frame_to_parquet(getattr(result, name))
+    hashes = {name: sha256_hex(data) for name, data in sorted(files.items())}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    write_atomically(folder / MANIFEST, canonical_json({"run_id": result.run_id, "files": hashes}).encode())
+    return hashes
+
+
+def read_artifacts(folder: UPath) -> BacktestResult:
+    """Return the result in `folder`, after holding every file against the manifest.
+
+    Raises
+    ------
+    DataNotFound
+        If there is no finished run.
+    CorruptData
+        If a file is missing or not what the manifest says.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except FileNotFoundError:
+        raise DataNotFound(
+            f"there is no finished run in {folder}", way_out="run the backtest again"
+        ) from None
+    except ValueError:
+        raise _corrupt(folder / MANIFEST) from None
+    data = {}
+    for name, expected in manifest["files"].items():
+        try:
+            data[name] = (folder / name).read_bytes()
+        except FileNotFoundError:
+            raise _corrupt(folder / name) from None
+        if sha256_hex(data[name]) != expected:
+            raise _corrupt(folder / name)
+    frames = {name: frame_from_parquet(data[f"{name}.parquet"], str(folder / name)) for name in FRAMES}
+    return BacktestResult.from_summary(json.loads(data[RESULT]), frames)
+
+
+def write_atomically(path: UPath, data: bytes) -> None:
+    """Write `data` so that a reader sees the old content or the new, never a part."""
+    if path.protocol in ("", "file"):
+        temporary = path.with_name(f".{path.name}.{uuid4().hex}")
+        try:
+            temporary.write_bytes(data)
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    else:
+        # An object store shows an object only once it is whole.
+        path.write_bytes(data)
+
+
+def _corrupt(path: UPath) -> CorruptData:
+    return CorruptData(
+        f"{path} is missing, or is not what its manifest says", way_out="remove the folder and run it again"
+    )

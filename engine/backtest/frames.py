@@ -1,0 +1,153 @@
+"""From the simulator's records to frames, with the names people read.
+
+| frame   | one row per        | columns                                                                     |
+|---------|--------------------|-----------------------------------------------------------------------------|
+| trades  | closed trade       | `TRADE_COLUMNS`: times in ms, prices and amounts in USDT, size in base coin |
+| fills   | fill               | `FILL_COLUMNS`                                                              |
+| equity  | exec bar           | ts_close, equity_usdt, close, position_size (signed), used_margin_usdt      |
+| funding | funding payment    | ts, trade_id, size (signed), mark_price, funding_rate, amount_usdt (+ in)   |
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from engine.sim.market import MarketBars
+from engine.sim.simulate import SimulationOutput
+from engine.sim.state import Direction, FillReason, Records
+
+TRADE_COLUMNS = (
+    "trade_id",
+    "direction",
+    "ts_entry",
+    "ts_exit",
+    "entry_bar",
+    "exit_bar",
+    "entry_price",
+    "exit_price",
+    "size",
+    "notional_usdt",
+    "stop_price",
+    "target_price",
+    "liquidation_price",
+    "gross_pnl_usdt",
+    "fees_usdt",
+    "funding_usdt",
+    "slippage_usdt",
+    "net_pnl_usdt",
+    "initial_margin_usdt",
+    "mae_usdt",
+    "mfe_usdt",
+    "r_multiple",
+    "bars_held",
+    "exit_reason",
+    "ambiguous",
+)
+FILL_COLUMNS = (
+    "ts",
+    "bar",
+    "trade_id",
+    "side",
+    "price",
+    "size",
+    "fee_usdt",
+    "slippage_usdt",
+    "liquidity",
+    "reason",
+)
+
+_REASONS = np.array([reason.name.lower() for reason in FillReason], dtype=object)
+
+
+def trades_frame(trades: Records, bar_ms: int) -> pd.DataFrame:
+    """Return the trades frame.
+
+    mae_usdt and mfe_usdt are the worst and best unrealised PnL (last price) between entry and exit; of the
+    exit bar only what certainly came before the exit counts: its open and the exit itself. r_multiple is the
+    net PnL over what the stop put at risk, NaN without a stop. bars_held counts the entry bar and the exit
+    bar if the exit was inside it.
+    """
+    side, size, entry = trades.direction, trades.quantity, trades.entry_price
+    net = trades.gross_pnl - trades.fees + trades.funding
+    extremes = (side * size * (trades.lowest_price - entry), side * size * (trades.highest_price - entry))
+    bars_held = trades.exit_bar - trades.entry_bar
+    return pd.DataFrame(
+        {
+            "trade_id": trades.trade_id,
+            "direction": np.where(side == Direction.LONG, "long", "short"),
+            "ts_entry": trades.ts_entry,
+            "ts_exit": trades.ts_exit,
+            "entry_bar": trades.entry_bar,
+            "exit_bar": trades.exit_bar,
+            "entry_price": entry,
+            "exit_price": trades.exit_price,
+            "size": size,
+            "notional_usdt": entry * size,
+            "stop_price": trades.stop_price,
+            "target_price": trades.target_price,
+            "liquidation_price": trades.liquidation_price,
+            "gross_pnl_usdt": trades.gross_pnl,
+            "fees_usdt": trades.fees,
+            "funding_usdt": trades.funding,
+            "slippage_usdt": trades.slippage,
+            "net_pnl_usdt": net,
+            "initial_margin_usdt": trades.initial_margin,
+            "mae_usdt": np.minimum(*extremes),
+            "mfe_usdt": np.maximum(*extremes),
+            "r_multiple": net / (trades.risk_distance * size),
+            "bars_held": bars_held + (trades.ts_exit - trades.ts_entry > bars_held * bar_ms),
+            "exit_reason": _text(_REASONS[trades.reason]),
+            "ambiguous": trades.ambiguous.astype(bool),
+        }
+    )
+
+
+def fills_frame(fills: Records) -> pd.DataFrame:
+    """Return the fills frame."""
+    return pd.DataFrame(
+        {
+            "ts": fills.ts,
+            "bar": fills.bar,
+            "trade_id": fills.trade_id,
+            "side": np.where(fills.side > 0, "buy", "sell"),
+            "price": fills.price,
+            "size": fills.quantity,
+            "fee_usdt": fills.fee,
+            "slippage_usdt": fills.slippage,
+            "liquidity": np.where(fills.is_maker == 1, "maker", "taker"),
+            "reason": _text(_REASONS[fills.reason]),
+        }
+    )
+
+
+def equity_frame(bars: MarketBars, output: SimulationOutput) -> pd.DataFrame:
+    """Return the equity frame: the account at each bar's close."""
+    return pd.DataFrame(
+        {
+            "ts_close": bars.ts_open[: output.bars] + bars.bar_ms,
+            "equity_usdt": output.equity,
+            "close": bars.close[: output.bars],
+            "position_size": output.position_size,
+            "used_margin_usdt": output.used_margin,
+        }
+    )
+
+
+def funding_frame(payments: Records) -> pd.DataFrame:
+    """Return the funding frame: what was paid (below 0) and received."""
+    return pd.DataFrame(
+        {
+            "ts": payments.ts,
+            "trade_id": payments.trade_id,
+            "size": payments.quantity,
+            "mark_price": payments.mark_price,
+            "funding_rate": payments.rate,
+            "amount_usdt": payments.amount,
+        }
+    )
+
+
+def _text(values: np.ndarray) -> pd.Series:
+    # An empty column of objects would otherwise not be a text column.
+    return pd.Series(values, dtype="str")

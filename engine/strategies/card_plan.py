@@ -1,0 +1,160 @@
+"""What a card needs to run: its rules as trees, its features by timeframe, its warm-up.
+
+A card that loads is well formed; a card that has a plan also makes sense: every indicator exists, every
+condition names something the card has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from engine.errors import CardError, CardProblem
+from engine.features.builder import feature_outputs, feature_warmup
+from engine.features.checks import check_feature
+from engine.idea_card.card import IdeaCard
+from engine.idea_card.features import FeatureSpec
+from engine.idea_card.load import load_card, load_cards
+from engine.idea_card.stops import AtrMultipleStop
+from engine.idea_card.targets import AtrMultipleTarget
+from engine.idea_card.yaml_source import read_yaml
+from engine.rules.names import NameTable, Reference
+from engine.rules.parse import RuleSet, parse_signal_rules
+
+
+@dataclass(frozen=True, eq=False)
+class CardPlan:
+    """A checked card with its parsed rules."""
+
+    card: IdeaCard
+    rules: RuleSet
+
+    @cached_property
+    def system_hash(self) -> str:
+        """The card's system hash: 64 hexadecimal digits."""
+        return self.card.system_hash()
+
+    @property
+    def stop_reference(self) -> Reference | None:
+        """The feature whose multiple is the stop's distance, or None."""
+        stop = self.card.risk_model.stop_loss
+        return self._feature(stop.feature) if isinstance(stop, AtrMultipleStop) else None
+
+    @property
+    def target_reference(self) -> Reference | None:
+        """The feature whose multiple is the target's distance, or None."""
+        target = self.card.risk_model.take_profit
+        return self._feature(target.feature) if isinstance(target, AtrMultipleTarget) else None
+
+    def features_of(self, role: str) -> dict[str, FeatureSpec]:
+        """Return the features computed on the timeframe of `role`, by name."""
+        return {name: feature for name, feature in self.card.features.items() if feature.tf == role}
+
+    def references(self) -> frozenset[Reference]:
+        """Return everything a decision may look at."""
+        levels = (self.stop_reference, self.target_reference)
+        return self.rules.references() | {reference for reference in levels if reference is not None}
+
+    def warmup_bars(self, role: str) -> int:
+        """Return how many bars of `role` pass before everything the card looks at there has a value."""
+        needed = [
+            reference.offset + self._warmup(reference.name)
+            for reference in self.references()
+            if reference.role == role
+        ]
+        return max(needed, default=0)
+
+    def _warmup(self, column: str) -> int:
+        feature = self.card.features.get(column.partition(".")[0])
+        return feature_warmup(feature) if feature is not None else 0
+
+    def _feature(self, name: str) -> Reference:
+        return Reference(name, self.card.features[name].tf, 0)
+
+
+@dataclass(frozen=True)
+class PlanFolder:
+    """The usable cards of a folder by id, and why the other files are not usable, by file name."""
+
+    plans: dict[str, CardPlan]
+    errors: dict[str, CardError]
+
+
+def plan_card(card: IdeaCard) -> CardPlan:
+    """Check what the card's own file cannot tell, and parse its rules.
+
+    Raises
+    ------
+    CardError
+        With every problem of the features, or else every problem of the rules and levels.
+    """
+    problems = [p for name, feature in card.features.items() for p in check_feature(name, feature)]
+    if problems:
+        raise CardError(f"card {card.id}", problems)
+    names = NameTable(
+        features={name: feature_outputs(feature) for name, feature in card.features.items()},
+        feature_roles={name: feature.tf for name, feature in card.features.items()},
+        roles=tuple(card.timeframes.roles()),
+    )
+    problems = _level_problems(card)
+    try:
+        rules = parse_signal_rules(card.signal_rules, names)
+    except CardError as error:
+        raise CardError(f"card {card.id}", (*error.problems, *problems)) from None
+    if problems:
+        raise CardError(f"card {card.id}", problems)
+    return CardPlan(card, rules)
+
+
+def load_plan(path: Path) -> CardPlan:
+    """Load the card at `path` and plan it.
+
+    Raises
+    ------
+    CardError
+        With file, line, key path, value and way out of every problem.
+    """
+    card = load_card(path)
+    try:
+        return plan_card(card)
+    except CardError as error:
+        raise read_yaml(path).error(error.problems) from None
+
+
+def load_plans(folder: Path) -> PlanFolder:
+    """Load and plan every card of `folder`; a bad one does not stop the others.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such folder.
+    """
+    loaded = load_cards(folder)
+    plans: dict[str, CardPlan] = {}
+    errors = dict(loaded.errors)
+    for name, path in loaded.files.items():
+        try:
+            plans[name] = load_plan(path)
+        except CardError as error:
+            errors[path.name] = error
+    return PlanFolder(plans, errors)
+
+
+def _level_problems(card: IdeaCard) -> list[CardProblem]:
+    levels = {"stop_loss": card.risk_model.stop_loss, "take_profit": card.risk_model.take_profit}
+    problems = []
+    for key, level in levels.items():
+        if not isinstance(level, AtrMultipleStop | AtrMultipleTarget):
+            continue
+        outputs = feature_outputs(card.features[level.feature])
+        if outputs != ("",):
+            problems.append(
+                CardProblem(
+                    f"risk_model.{key}.feature",
+                    f"has {len(outputs)} outputs, and a distance needs one value",
+                    "name a feature of a single output, such as an atr",
+                    level.feature,
+                )
+            )
+    return problems
