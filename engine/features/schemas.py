@@ -36,25 +36,25 @@ def feature_frame_schema(features: Mapping[str, FeatureSpec], timeframe: Timefra
     def finite(values: pd.Series[float]) -> pd.Series[bool]:
         return values.abs() < np.inf
 
-    columns = {"ts_open": pa.Column("int64", pa.Check(on_the_grid, error="a candle after the one before it"))}
+    one_step = f"ts_open is on the grid of {timeframe}, one candle after the one before"
+    columns = {"ts_open": pa.Column("int64", pa.Check(on_the_grid, error=one_step))}
     for name in STORED_PRICES:
-        columns[name] = pa.Column("float64", pa.Check(finite, error="a finite number"))
+        columns[name] = pa.Column("float64", pa.Check(finite, error=f"{name} is finite"))
     columns["is_filled"] = pa.Column("bool")
     for name in MARK_COLUMNS:
         columns[name] = pa.Column("float64", nullable=True)
     for feature_name, feature in features.items():
         for name in feature_columns(feature_name, feature):
-            columns[name] = pa.Column("float64", _warm(feature_warmup(feature)), nullable=True)
-    return pa.DataFrameSchema(columns, strict=True, ordered=True)
+            columns[name] = pa.Column("float64", _warm(name, feature_warmup(feature)), nullable=True)
+    return pa.DataFrameSchema(columns, strict=True, ordered=True, name="feature_frame")
 
 
-def _warm(warmup: int) -> pa.Check:
+def _warm(name: str, warmup: int) -> pa.Check:
     import pandera.pandas as pa
 
     def missing_in_warmup_only(values: pd.Series[float]) -> pd.Series[bool]:
         missing_before = values.isna() & (np.arange(len(values)) < warmup)
         return missing_before | ((values.abs() < np.inf) & (np.arange(len(values)) >= warmup))
 
-    return pa.Check(
-        missing_in_warmup_only, error=f"NaN in the first {warmup} rows, finite after", ignore_na=False
-    )
+    sentence = f"{name} is missing in the first {warmup} rows and finite after"
+    return pa.Check(missing_in_warmup_only, error=sentence, ignore_na=False)
