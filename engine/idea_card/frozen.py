@@ -17,10 +17,10 @@ class FrozenDict[K, V](dict[K, V]):
     def _refuse(self, *_: object, **__: object) -> Never:
         raise TypeError("a card is immutable: load it again, or copy the part with dict(...)")
 
-    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
 
     @override
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
     @override

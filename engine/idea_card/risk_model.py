@@ -27,7 +27,7 @@ class RiskModel(CardPart):
     @override
     @classmethod
     def inconsistencies(cls, block: dict[str, Any]) -> Iterable[Finding]:
-        if block.get("stop_loss") is not None:
+        if block.get("stop_loss", "not written") is not None:
             return
         for key, kind, value in (("take_profit", "type", "rr_ratio"), ("sizing", "model", "risk_based")):
             if at(block, key, kind) == value:

@@ -92,7 +92,7 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     except yaml.YAMLError as error:
         raise CardError(name, [_not_yaml(error)]) from None
     if root is None or data is None:
-        problem = CardProblem("", "is empty", "copy one of the cards in idea_cards/ and change it")
+        problem = LocatedProblem("", "is empty", "copy one of the cards in idea_cards/ and change it")
         raise CardError(name, [problem])
     lines: dict[str, int] = {}
     repeated: list[CardProblem] = []
@@ -129,7 +129,8 @@ def _not_yaml(error: yaml.YAMLError) -> LocatedProblem:
     return LocatedProblem(
         "",
         f"is not YAML: {reason}{column}",
-        "look for a missing colon, bracket or quote, and for tabs; indent with spaces",
+        "look for a missing colon, bracket or quote, and for tabs; indent with spaces, and put names with "
+        "brackets in quotes: 'close[1]'",
         line=None if mark is None else mark.line + 1,
     )
 

@@ -1,0 +1,135 @@
+"""What a node of a condition tree is.
+
+Truth has three values, as in SQL: a leaf is true, false, or unknown where an operand is missing (warm-up, a
+timeframe that has not closed yet, a division by zero). `holds` is where a condition is known to be true,
+`fails` where it is known to be false; where neither, it is unknown. `not` swaps the two; `all` holds where
+every part holds and fails where one fails; `any` the other way round. A rule acts only where it holds, so
+a leaf that misses an operand makes nothing fire, neither straight nor under a `not`.
+
+A new kind of condition is a class with `holds`, `fails` and what its base asks for, and an entry in
+`engine.rules.language`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from functools import reduce
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, override
+
+import numpy as np
+
+from engine.rules.columns import BoolArray, Columns, FloatArray, Series, both
+from engine.rules.names import Reference
+
+if TYPE_CHECKING:
+    from engine.rules.operands import Operand
+
+
+CONDITION_SCHEMA: dict[str, Any] = {"$ref": "#/$defs/Condition"}
+OPERAND_SCHEMA: dict[str, Any] = {"$ref": "#/$defs/Operand"}
+
+
+class NodeParser(Protocol):
+    """What a node class gets to parse its parts with. Problems are collected, not raised."""
+
+    def condition(self, raw: Any, where: str) -> Condition | None:
+        """Return the condition that `raw` says, or None if it says none (then a problem is noted)."""
+        ...
+
+    def operand(self, raw: Any, where: str) -> Operand | None:
+        """Return the operand that `raw` says, or None if it says none (then a problem is noted)."""
+        ...
+
+    def two_operands(self, raw: Any, where: str, meaning: str) -> tuple[Operand, Operand] | None:
+        """Return the operands of a list of two, which is called `meaning` in the problem noted else."""
+        ...
+
+    def problem(self, where: str, problem: str, way_out: str, value: object = None) -> None:
+        """Note what is wrong at a key path."""
+        ...
+
+
+class Condition(ABC):
+    """A node that is true, false or unknown at each exec bar."""
+
+    @abstractmethod
+    def holds(self, columns: Columns) -> BoolArray:
+        """Return where the condition is known to be true."""
+
+    @abstractmethod
+    def fails(self, columns: Columns) -> BoolArray:
+        """Return where the condition is known to be false."""
+
+    @abstractmethod
+    def text(self) -> str:
+        """Return the condition as a person would write it on one line."""
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """Return the conditions this one is made of."""
+        return ()
+
+    def operands(self) -> tuple[Operand, ...]:
+        """Return the operands this condition compares."""
+        return ()
+
+    def references(self) -> frozenset[Reference]:
+        """Return every column the condition reads."""
+        parts: Iterable[Condition | Operand] = (*self.conditions(), *self.operands())
+        return frozenset().union(*(part.references() for part in parts))
+
+
+class Leaf(Condition):
+    """A condition written `[left, operator, right]`. Unknown where any of its operands is missing."""
+
+    operators: ClassVar[tuple[str, ...]]
+    """The operators this class gives a meaning."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, left: Operand, operator: str, right: Any, parser: NodeParser, where: str) -> Self | None:
+        """Return the leaf, or None after noting what is wrong with `right`, which stands at `where`."""
+
+    @classmethod
+    @abstractmethod
+    def right_schema(cls) -> dict[str, Any]:
+        """Return the JSON schema of the right-hand side."""
+
+    @abstractmethod
+    def test(self, *values: FloatArray) -> BoolArray:
+        """Return where the condition is true of the values of `operands()`, all of them present."""
+
+    @override
+    def holds(self, columns: Columns) -> BoolArray:
+        truth, present = self.verdict(columns)
+        return truth if present is None else truth & present
+
+    @override
+    def fails(self, columns: Columns) -> BoolArray:
+        truth, present = self.verdict(columns)
+        return ~truth if present is None else ~truth & present
+
+    def verdict(self, columns: Columns) -> tuple[BoolArray, BoolArray | None]:
+        """Return where the test is true, and where it could be made."""
+        every: list[Series] = [columns.series(operand) for operand in self.operands()]
+        # values that are not present may compare as they like, without a warning
+        with np.errstate(all="ignore"):
+            truth = self.test(*(series.values for series in every))
+        return truth, reduce(both, (series.present for series in every))
+
+
+class Group(Condition):
+    """A condition written `{key: ...}`."""
+
+    key: ClassVar[str]
+    """The key that names this kind of group."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, raw: Any, parser: NodeParser, where: str) -> Self | None:
+        """Return the group that stands under its key at `where`, or None after noting what is wrong."""
+
+    @classmethod
+    @abstractmethod
+    def schema(cls) -> dict[str, Any]:
+        """Return the JSON schema of what stands under the key."""

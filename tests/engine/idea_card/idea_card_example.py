@@ -1,0 +1,95 @@
+"""A card with every kind of key in it, for the tests of this folder."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from engine.errors import CardError
+from engine.idea_card.card import IdeaCard
+from engine.idea_card.load import load_card
+
+EXAMPLE = """\
+id: example
+version: 1.2.3
+description: Buy what rises.
+symbols: [BTCUSDT, 1000PEPEUSDT]
+timeframes: {exec: 15m, mtf: 1h, htf: 4h}
+account:
+  starting_equity_usdt: 10000
+  leverage: 3
+  margin_mode: isolated_usdt
+  liquidation_regime: mark_2025
+  fee_model: {taker_bps: 5.5, maker_bps: 2.0}
+  slippage_bps: 2.0
+  min_trade_notional_usdt: 10
+features:
+  ema_fast: {indicator: ema, params: {length: 9}, source: close, tf: exec}
+  atr: {indicator: atr, params: {length: 14}, source: null, tf: mtf}
+  bands: {indicator: bbands, params: {length: 20, std: 2.5}, source: hlc3, tf: htf}
+signal_rules:
+  entry_long:
+    all:
+      - [close@htf, ">", bands.upper]
+      - [close, cross_above, ema_fast]
+  exit_long: [[close, cross_below, "ema_fast[1]"]]
+  entry_short: [close, "<", {"*": [0.5, ema_fast]}]
+  exit_short: [close, between, [1, 2.5]]
+position_policy: {mode: long_short, allow_flip: true, cooldown_bars: 2, max_bars_in_trade: 192}
+risk_model:
+  stop_loss: {type: atr_multiple, value: 1.5, feature: atr}
+  take_profit: {type: rr_ratio, value: 2.0}
+  sizing: {model: risk_based, risk_pct: 1.0}
+  max_notional_usdt: 20000
+promotion:
+  min_trades: 100
+  min_net_return_pct: 5.0
+  min_sharpe: 1.0
+  min_profit_factor: 1.15
+  max_drawdown_pct: 20.0
+  max_ambiguous_share_pct: 5.0
+  max_filled_share_pct: 0.5
+  max_liquidations: 0
+"""
+
+REMOVED = object()
+"""Stands for a key that is taken away."""
+
+type Path_ = tuple[str | int, ...]
+
+
+def plain_example() -> Any:
+    """Return the example as plain data, fresh."""
+    return yaml.safe_load(EXAMPLE)
+
+
+def changed(where: Path_, value: object, data: Any = None) -> Any:
+    """Return the example, or `data`, with one value replaced, added or REMOVED."""
+    data = deepcopy(plain_example() if data is None else data)
+    inner = data
+    for step in where[:-1]:
+        inner = inner[step]
+    if value is REMOVED:
+        del inner[where[-1]]
+    else:
+        inner[where[-1]] = value
+    return data
+
+
+def load_plain(data: Any, folder: Path) -> IdeaCard:
+    """Load plain data by way of a real file."""
+    path = folder / "card.yaml"
+    path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    return load_card(path)
+
+
+def refusal_of(data: Any, folder: Path) -> CardError | None:
+    """Return why a card made of plain data is refused, or None if it loads."""
+    try:
+        load_plain(data, folder)
+    except CardError as error:
+        return error
+    return None

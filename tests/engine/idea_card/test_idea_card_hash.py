@@ -1,0 +1,227 @@
+"""The system hash: equal for equal cards, different for every value that differs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import typing
+from typing import Any
+
+import pytest
+import yaml
+from idea_card_example import EXAMPLE, REMOVED, changed, plain_example
+from pydantic import BaseModel
+
+from engine.idea_card.base import CardPart
+from engine.idea_card.card import IdeaCard
+from engine.idea_card.load import card_from_plain, card_from_text
+from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
+
+EXAMPLE_HASH = "c0daf727ae5f9d42f01b5b027f25fd0531480f52db886c2cec9d473c19f37f41"
+
+
+def hash_of_plain(data: Any) -> str:
+    return card_from_plain(data, "here").system_hash()
+
+
+def test_the_hash_of_the_example_is_the_known_one():
+    assert card_from_text(EXAMPLE, "here").system_hash() == EXAMPLE_HASH
+
+
+def test_the_hash_is_sha256_over_sorted_compact_json_of_the_card_and_the_semantics_version():
+    # the example as YAML gives it, with whole floats written as integers; nothing was left out of it
+    def spelled(value):
+        if isinstance(value, dict):
+            return {key: spelled(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [spelled(item) for item in value]
+        return int(value) if isinstance(value, float) and value == int(value) else value
+
+    whole = {"card": spelled(plain_example()), "engine_semantics": ENGINE_SEMANTICS_VERSION}
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hash_of_plain(plain_example()) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def shuffled(value: Any, rng: random.Random) -> Any:
+    if isinstance(value, dict):
+        items = [(key, shuffled(item, rng)) for key, item in value.items()]
+        rng.shuffle(items)
+        return dict(items)
+    if isinstance(value, list):
+        return [shuffled(item, rng) for item in value]
+    return value
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_keys_does_not_matter(seed):
+    text = yaml.safe_dump(shuffled(plain_example(), random.Random(seed)), sort_keys=False)
+    assert text != yaml.safe_dump(plain_example(), sort_keys=False)
+    assert card_from_text(text, "here").system_hash() == EXAMPLE_HASH
+
+
+@pytest.mark.parametrize(
+    ("written", "other"),
+    [
+        ("leverage: 3\n", "leverage: 3.0   # three\n"),
+        ("starting_equity_usdt: 10000\n", "starting_equity_usdt: 10_000.00\n"),
+        ("value: 2.0}", "value: 2}"),
+        ("cooldown_bars: 2,", "cooldown_bars: 2.0,"),
+        ("params: {length: 9}", "params: {length: 9.0}"),
+        ("std: 2.5}", "std: 25.0e-1}"),
+        ("[1, 2.5]", "[1.0, 2.50]"),
+        ("id: example", '"id": "example"'),
+        ('">"', "'>'"),
+        ("symbols: [BTCUSDT, 1000PEPEUSDT]", "symbols:\n  - BTCUSDT\n  - '1000PEPEUSDT'"),
+        ("min_trades: 100\n", "\n\n  # enough\n  min_trades: 100\n"),
+        ("source: null, ", ""),
+        ("  liquidation_regime: mark_2025\n", ""),
+    ],
+)
+def test_the_spelling_does_not_matter(written, other):
+    assert EXAMPLE.count(written) == 1 or written in ('">"', "value: 2.0}")
+    assert card_from_text(EXAMPLE.replace(written, other), "here").system_hash() == EXAMPLE_HASH
+
+
+@pytest.mark.parametrize(
+    ("where", "empty"),
+    [
+        (("timeframes", "htf"), None),
+        (("risk_model", "max_notional_usdt"), None),
+        (("signal_rules", "exit_long"), None),
+    ],
+)
+def test_null_and_left_out_are_the_same(where, empty):
+    data = plain_example()
+    data["features"].pop("bands")
+    data["signal_rules"]["entry_long"] = ["close", ">", 1]
+    assert hash_of_plain(changed(where, None, data)) == hash_of_plain(changed(where, REMOVED, data))
+
+
+def leaves(value: Any, where: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in leaves(item, (*where, key))]
+    if isinstance(value, list):
+        return [leaf for position, item in enumerate(value) for leaf in leaves(item, (*where, position))]
+    return [(where, value)]
+
+
+# Another value that loads, for every value of the example that is no number, flag or part of a condition.
+OTHER: dict[tuple[str | int, ...], Any] = {
+    ("id",): "other",
+    ("version",): "1.2.4",
+    ("description",): "Buy what falls.",
+    ("symbols", 0): "ETHUSDT",
+    ("symbols", 1): "SOLUSDT",
+    ("timeframes", "exec"): "5m",
+    ("timeframes", "mtf"): "30m",
+    ("timeframes", "htf"): "12h",
+    ("account", "liquidation_regime"): "legacy",
+    ("features", "ema_fast", "indicator"): "sma",
+    ("features", "ema_fast", "source"): "open",
+    ("features", "ema_fast", "tf"): "htf",
+    ("features", "atr", "indicator"): "natr",
+    ("features", "atr", "source"): "close",
+    ("features", "atr", "tf"): "exec",
+    ("features", "bands", "indicator"): "kc",
+    ("features", "bands", "source"): "ohlc4",
+    ("features", "bands", "tf"): "mtf",
+    ("risk_model", "stop_loss", "feature"): "ema_fast",
+}
+
+
+# Values that change only together with their block (see BLOCKS below), and one of which there is no other.
+FIXED: set[tuple[str | int, ...]] = {
+    ("position_policy", "mode"),
+    ("risk_model", "stop_loss", "type"),
+    ("risk_model", "take_profit", "type"),
+    ("risk_model", "sizing", "model"),
+    ("account", "margin_mode"),
+}
+
+
+def other_value(where: tuple[str | int, ...], value: Any) -> Any:
+    if where in OTHER:
+        return OTHER[where]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    assert where[0] == "signal_rules", f"{where} is new: say in OTHER what else it can be"
+    return f"{value}x"
+
+
+CHANGEABLE = [leaf for leaf in leaves(plain_example()) if leaf[0] not in FIXED]
+
+
+@pytest.mark.parametrize("leaf", CHANGEABLE, ids=lambda leaf: ".".join(map(str, leaf[0])))
+def test_every_value_matters(leaf):
+    where, value = leaf
+    assert hash_of_plain(changed(where, other_value(where, value))) != EXAMPLE_HASH
+
+
+BLOCKS = {
+    "percent stop": (("risk_model", "stop_loss"), {"type": "percent", "value": 1.5}),
+    "fixed stop": (("risk_model", "stop_loss"), {"type": "fixed_points", "value": 1.5}),
+    "percent target": (("risk_model", "take_profit"), {"type": "percent", "value": 2.0}),
+    "fixed target": (("risk_model", "take_profit"), {"type": "fixed_points", "value": 2.0}),
+    "atr target": (("risk_model", "take_profit"), {"type": "atr_multiple", "value": 2.0, "feature": "atr"}),
+    "no target": (("risk_model", "take_profit"), None),
+    "equity sizing": (("risk_model", "sizing"), {"model": "percent_equity", "equity_pct": 1.0}),
+    "fixed sizing": (("risk_model", "sizing"), {"model": "fixed_usdt", "notional_usdt": 1.0}),
+    "no cap": (("risk_model", "max_notional_usdt"), None),
+    "no time limit": (("position_policy", "max_bars_in_trade"), None),
+    "no exit": (("signal_rules", "exit_long"), None),
+    "another symbol": (("symbols",), ["BTCUSDT", "1000PEPEUSDT", "ETHUSDT"]),
+    "another feature": (
+        ("features", "extra"),
+        {"indicator": "ema", "params": {"length": 9}, "source": "close", "tf": "exec"},
+    ),
+    "another parameter": (("features", "ema_fast", "params", "offset"), 0),
+    "any for all": (
+        ("signal_rules", "entry_long"),
+        {"any": plain_example()["signal_rules"]["entry_long"]["all"]},
+    ),
+}
+
+
+def test_every_block_matters():
+    hashes = [hash_of_plain(changed(where, block)) for where, block in BLOCKS.values()]
+    assert len({EXAMPLE_HASH, *hashes}) == len(BLOCKS) + 1
+
+
+def test_a_direction_matters():
+    data = changed(("position_policy", "allow_flip"), False)
+    short_only = changed(("position_policy", "mode"), "short_only", data)
+    for rule in ("entry_long", "exit_long"):
+        short_only = changed(("signal_rules", rule), REMOVED, short_only)
+    assert hash_of_plain(data) != hash_of_plain(short_only)
+
+
+def parts_below(part: type[BaseModel]) -> set[type[BaseModel]]:
+    found = {part}
+    for field in part.model_fields.values():
+        waiting = [field.annotation]
+        while waiting:
+            annotation = waiting.pop()
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                found |= parts_below(annotation)
+            waiting += typing.get_args(annotation)
+    return found
+
+
+def test_the_walk_over_values_leaves_out_no_key_of_any_part():
+    written: set[str] = set()
+    for data in (plain_example(), *(changed(where, block) for where, block in BLOCKS.values())):
+        written |= {str(step) for where, _ in leaves(data) for step in where}
+    parts = parts_below(IdeaCard)
+    assert CardPart not in parts
+    assert len(parts) > 15
+    assert {key for part in parts for key in part.model_fields} <= written
+
+
+def test_the_canonical_form_loads_as_the_same_card():
+    card = card_from_text(EXAMPLE, "here")
+    again = card_from_plain(json.loads(json.dumps(card.canonical_form())), "here")
+    assert again == card
+    assert again.system_hash() == card.system_hash()
