@@ -1,0 +1,323 @@
+"""Sync: make the store hold what the exchange has of a symbol and timeframe, and remember what it has not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+
+from engine.exchange.facts import InstrumentFacts, RiskTierFacts
+from engine.market_data.instruments import InstrumentRules, RiskTier
+from engine.market_data.series import Upserted
+from engine.market_data.store import HistoricalDataStore
+from engine.market_data.sync_plan import hole_windows, plan_windows
+from engine.market_data.sync_rows import Fetched, SeriesStatus, SyncWrite
+from engine.market_data.sync_state import Window
+from engine.market_data.tables import Series, SeriesKind
+from engine.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
+
+_OPEN_INTEREST_TIMEFRAME = Timeframe.H1
+
+# What is fetched between two writes: about fifty pages of the exchange's endpoints.
+_CHUNK_BARS = 50_000
+_FUNDING_CHUNK_MS = 365 * DAY_MS
+_OPEN_INTEREST_CHUNK_MS = 10_000 * HOUR_MS
+_ROWS_PER_WRITE = 50_000
+
+# What belongs to a symbol is asked for by the first of its partitions in a period, and not by the others.
+# Funding is stamped on whole minutes, open interest on whole hours; rules change a few times a month.
+_FUNDING_PERIOD_MS = MINUTE_MS
+_OPEN_INTEREST_PERIOD_MS = HOUR_MS
+_RULES_PERIOD_MS = HOUR_MS
+
+
+class MarketDataClient(Protocol):
+    """What the sync asks of an exchange. Frames cover [start_ms, end_ms), sorted by time."""
+
+    def identity(self) -> str:
+        """Return who the exchange is."""
+        ...
+
+    def server_time_ms(self) -> int:
+        """Return the exchange's clock."""
+        ...
+
+    def klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """Return candles of the last price."""
+        ...
+
+    def mark_klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """Return candles of the mark price."""
+        ...
+
+    def funding(self, symbol: str, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """Return funding events."""
+        ...
+
+    def open_interest(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """Return open interest."""
+        ...
+
+    def instrument(self, symbol: str) -> InstrumentFacts:
+        """Return the trading rules of a USDT perpetual."""
+        ...
+
+    def risk_tiers(self, symbol: str) -> tuple[RiskTierFacts, ...]:
+        """Return its risk-limit ladder, lowest tier first."""
+        ...
+
+
+@dataclass(frozen=True)
+class SyncProgress:
+    """How far the sync of one series is: windows asked for, of how many, and rows received."""
+
+    series: Series
+    windows_done: int
+    windows: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What one sync of a partition did, and what the store holds of its candles afterwards.
+
+    `new_candles`, `mark_klines`, `funding_events` and `open_interest_rows` count rows that were not there
+    before, `revised_candles` those the exchange now gives other values for. `now_ms` is the moment up to
+    which candles counted as closed.
+    """
+
+    symbol: str
+    timeframe: Timeframe
+    new_candles: int
+    revised_candles: int
+    mark_klines: int
+    funding_events: int
+    open_interest_rows: int
+    first_ts_open: int | None
+    last_ts_open: int | None
+    gap_bars: int
+    now_ms: int
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the report as plain data that JSON can hold."""
+        return {**asdict(self), "timeframe": self.timeframe.value}
+
+
+class MarketSync:
+    """Brings the store up to what the exchange has.
+
+    The network is never asked while the store is open. A sync that fails or is killed leaves, of each
+    series, one stretch without a hole that was not there before, and the next one goes on from it.
+
+    Parameters
+    ----------
+    store : HistoricalDataStore
+        Where the data go; its tables are created if need be.
+    client : MarketDataClient
+        Where they come from.
+    """
+
+    def __init__(self, store: HistoricalDataStore, client: MarketDataClient) -> None:
+        self._store = store
+        self._client = client
+
+    def sync_partition(
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        *,
+        start_ms: int,
+        now_ms: int | None = None,
+        progress: Callable[[SyncProgress], None] | None = None,
+    ) -> SyncReport:
+        """Fetch what is missing of a symbol's candles and mark klines, and of what belongs to the symbol.
+
+        Candles are resumed from the last one stored, which is asked for again to see whether it was revised.
+        Holes between stored candles are asked for each time; so is what lies before the stored candles, if
+        `start_ms` is earlier than any before. Funding, open interest and instrument rules are left alone if
+        another partition of the symbol has just fetched them.
+
+        Parameters
+        ----------
+        symbol : str
+            A USDT perpetual.
+        timeframe : Timeframe
+            Which candles.
+        start_ms : int
+            Where history shall begin. If the exchange has nothing so early, it begins with the listing.
+        now_ms : int, optional
+            Sync up to this moment; the exchange's clock by default, and never later than it. A candle that
+            is not closed then is not stored.
+        progress : callable, optional
+            Told after every window.
+
+        Raises
+        ------
+        SymbolNotListed
+            If the exchange does not list `symbol` as a USDT perpetual; nothing is written.
+        ExchangeError
+            If the exchange does not answer, or not usably; what was written so far stays.
+        ConfigurationError
+            If the store holds the data of another exchange; nothing is written.
+        SchemaViolation
+            If the exchange gives a row that cannot be; the rows it came with are not stored.
+        """
+        identity = self._client.identity()
+        server_ms = self._client.server_time_ms()
+        now_ms = server_ms if now_ms is None else min(now_ms, server_ms)
+        plans = _series_plans(symbol, timeframe, start_ms, now_ms)
+        status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
+        writer = _Writer(self._store, identity)
+        if status.rules_asked_ms is None or _is_over(status.rules_asked_ms, now_ms, _RULES_PERIOD_MS):
+            writer.rules = self._rules(symbol, now_ms)
+
+        asked_holes: dict[Series, tuple[Window, ...]] = {}
+        for plan in plans:
+            known = status.series[plan.series]
+            windows = plan_windows(known, plan.wanted, chunk_ms=plan.chunk_ms, bar_ms=plan.bar_ms)
+            asked_holes[plan.series] = _hole_windows(plan, known)
+            self._fetch(plan, windows, writer, progress)
+        if writer.flush():
+            status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
+
+        # A hole in what has just come is a failed page until the exchange, asked again, has nothing there.
+        for plan in plans:
+            holes = _hole_windows(plan, status.series[plan.series])
+            windows = tuple(window for window in holes if window not in asked_holes[plan.series])
+            self._fetch(plan, windows, writer, progress)
+        if writer.flush():
+            status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
+        return _report(symbol, timeframe, now_ms, writer.changed, status.series[plans[0].series])
+
+    def _rules(self, symbol: str, now_ms: int) -> InstrumentRules:
+        facts, tiers = self._client.instrument(symbol), self._client.risk_tiers(symbol)
+        return instrument_rules(facts, tiers, as_of_ms=now_ms)
+
+    def _fetch(
+        self,
+        plan: _SeriesPlan,
+        windows: Sequence[Window],
+        writer: _Writer,
+        progress: Callable[[SyncProgress], None] | None,
+    ) -> None:
+        rows = 0
+        for done, window in enumerate(windows, start=1):
+            frame = self._ask(plan.series, window)
+            times = frame[plan.series.kind.time_column]
+            inside = frame[(times >= window.start_ms) & (times < window.end_ms)]
+            writer.add(Fetched(plan.series, window, inside))
+            rows += len(inside)
+            if progress is not None:
+                progress(SyncProgress(plan.series, done, len(windows), rows))
+
+    def _ask(self, series: Series, window: Window) -> pd.DataFrame:
+        if series.timeframe is not None:
+            ask = self._client.klines if series.kind is SeriesKind.OHLCV else self._client.mark_klines
+            return ask(series.symbol, series.timeframe, *window)
+        if series.kind is SeriesKind.FUNDING:
+            return self._client.funding(series.symbol, *window)
+        return self._client.open_interest(series.symbol, _OPEN_INTEREST_TIMEFRAME, *window)
+
+
+def instrument_rules(
+    facts: InstrumentFacts, tiers: Sequence[RiskTierFacts], *, as_of_ms: int
+) -> InstrumentRules:
+    """Return what the exchange says of an instrument as the rules in force at `as_of_ms`."""
+    return InstrumentRules(
+        **asdict(facts), as_of_ms=as_of_ms, tiers=tuple(RiskTier(**asdict(tier)) for tier in tiers)
+    )
+
+
+@dataclass(frozen=True)
+class _SeriesPlan:
+    """A series, what shall be known of it, and how much of it is asked for at a time."""
+
+    series: Series
+    wanted: Window
+    chunk_ms: int
+    bar_ms: int | None = None
+
+
+class _Writer:
+    """Gathers what was fetched and stores it in few, large transactions, in the order in which it came."""
+
+    def __init__(self, store: HistoricalDataStore, identity: str) -> None:
+        self.rules: InstrumentRules | None = None
+        self.changed: dict[SeriesKind, Upserted] = {}
+        self._store = store
+        self._identity = identity
+        self._pending: list[Fetched] = []
+
+    def add(self, fetched: Fetched) -> None:
+        """Take what was fetched; store all that is gathered once it is enough."""
+        self._pending.append(fetched)
+        if sum(len(each.frame) for each in self._pending) >= _ROWS_PER_WRITE:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Store what is gathered; return whether there was anything."""
+        if not self._pending and self.rules is None:
+            return False
+        write = SyncWrite(self._identity, self.rules, tuple(self._pending))
+        for fetched, changed in zip(write.fetched, self._store.write_sync(write), strict=True):
+            before = self.changed.get(fetched.series.kind, Upserted(0, 0))
+            self.changed[fetched.series.kind] = Upserted(
+                before.new + changed.new, before.revised + changed.revised
+            )
+        self._pending.clear()
+        self.rules = None
+        return True
+
+
+def _series_plans(symbol: str, timeframe: Timeframe, start_ms: int, now_ms: int) -> list[_SeriesPlan]:
+    # A candle is closed at `now_ms` if it opens before the one that contains `now_ms`.
+    candles = Window(timeframe.floor(start_ms + timeframe.ms - 1), timeframe.floor(now_ms))
+    return [
+        *(
+            _SeriesPlan(Series(kind, symbol, timeframe), candles, _CHUNK_BARS * timeframe.ms, timeframe.ms)
+            for kind in (SeriesKind.OHLCV, SeriesKind.MARK)
+        ),
+        _SeriesPlan(
+            Series(SeriesKind.FUNDING, symbol),
+            Window(start_ms, now_ms // _FUNDING_PERIOD_MS * _FUNDING_PERIOD_MS + 1),
+            _FUNDING_CHUNK_MS,
+        ),
+        _SeriesPlan(
+            Series(SeriesKind.OPEN_INTEREST, symbol),
+            Window(start_ms, now_ms // _OPEN_INTEREST_PERIOD_MS * _OPEN_INTEREST_PERIOD_MS + 1),
+            _OPEN_INTEREST_CHUNK_MS,
+        ),
+    ]
+
+
+def _hole_windows(plan: _SeriesPlan, status: SeriesStatus) -> tuple[Window, ...]:
+    return hole_windows(status.gaps, plan.bar_ms, plan.chunk_ms) if plan.bar_ms else ()
+
+
+def _is_over(asked_ms: int, now_ms: int, period_ms: int) -> bool:
+    return asked_ms // period_ms < now_ms // period_ms
+
+
+def _report(
+    symbol: str,
+    timeframe: Timeframe,
+    now_ms: int,
+    changed: dict[SeriesKind, Upserted],
+    candles: SeriesStatus,
+) -> SyncReport:
+    counts = {kind: changed.get(kind, Upserted(0, 0)) for kind in SeriesKind}
+    return SyncReport(
+        symbol=symbol,
+        timeframe=timeframe,
+        new_candles=counts[SeriesKind.OHLCV].new,
+        revised_candles=counts[SeriesKind.OHLCV].revised,
+        mark_klines=counts[SeriesKind.MARK].new,
+        funding_events=counts[SeriesKind.FUNDING].new,
+        open_interest_rows=counts[SeriesKind.OPEN_INTEREST].new,
+        first_ts_open=candles.span.first_ts if candles.span else None,
+        last_ts_open=candles.span.last_ts if candles.span else None,
+        gap_bars=sum(gap.bars for gap in candles.gaps),
+        now_ms=now_ms,
+    )

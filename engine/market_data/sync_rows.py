@@ -1,0 +1,114 @@
+"""What a sync reads before it asks the exchange, and writes after, over an open connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from engine.market_data import series as series_rows
+from engine.market_data import sync_state
+from engine.market_data.gaps import Gap, find_gaps
+from engine.market_data.instrument_snapshots import save_snapshot
+from engine.market_data.instruments import InstrumentRules
+from engine.market_data.series import Span, Upserted
+from engine.market_data.source import check_source, claim_source
+from engine.market_data.sync_state import Window
+from engine.market_data.tables import Series
+
+
+@dataclass(frozen=True)
+class SeriesStatus:
+    """What is stored of a series, and the range of time of which everything is known to be there."""
+
+    span: Span | None = None
+    asked: Window | None = None
+    gaps: tuple[Gap, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoreStatus:
+    """What a sync needs to know before it asks for anything."""
+
+    series: dict[Series, SeriesStatus]
+    rules_asked_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The rows of a series that the exchange has in `window`, all of them."""
+
+    series: Series
+    window: Window
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class SyncWrite:
+    """What one transaction of a sync writes: whose data they are, the rules if they were fetched, rows."""
+
+    identity: str
+    rules: InstrumentRules | None
+    fetched: Sequence[Fetched]
+
+
+def read_status(
+    connection: duckdb.DuckDBPyConnection, identity: str, symbol: str, wanted: Sequence[Series]
+) -> StoreStatus:
+    """Return what is stored, and known to have been asked for, of `wanted`.
+
+    Raises
+    ------
+    ConfigurationError
+        If the database holds the data of another exchange than `identity`.
+    """
+    check_source(connection, identity)
+    return StoreStatus(
+        {each: _series_status(connection, each) for each in wanted},
+        sync_state.read_instrument_check(connection, symbol),
+    )
+
+
+def write_sync(connection: duckdb.DuckDBPyConnection, write: SyncWrite) -> list[Upserted]:
+    """Store what was fetched, and that it was asked for; return what each of `write.fetched` changed.
+
+    Raises
+    ------
+    ConfigurationError
+        If the database holds the data of another exchange.
+    SchemaViolation
+        If a row breaks its schema.
+    """
+    claim_source(connection, write.identity)
+    if write.rules is not None:
+        save_snapshot(connection, write.rules)
+        sync_state.record_instrument_check(connection, write.rules.symbol, write.rules.as_of_ms)
+    return [_store(connection, each) for each in write.fetched]
+
+
+def _series_status(connection: duckdb.DuckDBPyConnection, series: Series) -> SeriesStatus:
+    span = series_rows.span(connection, series)
+    full = span is None or series.timeframe is None or span.rows == _bars(span, series.timeframe.ms)
+    return SeriesStatus(
+        span,
+        sync_state.read_asked(connection, series, span),
+        () if full else find_gaps(connection, series),
+    )
+
+
+def _bars(span: Span, ms: int) -> int:
+    return (span.last_ts - span.first_ts) // ms + 1
+
+
+def _store(connection: duckdb.DuckDBPyConnection, fetched: Fetched) -> Upserted:
+    series = fetched.series
+    asked = sync_state.read_asked(connection, series, series_rows.span(connection, series))
+    changed = series_rows.upsert(connection, series, fetched.frame)
+    stored = series_rows.span(connection, series)
+    known = sync_state.known_after(fetched.window, asked, stored, has_grid=series.timeframe is not None)
+    if any(changed) or known != asked:
+        sync_state.mark_written(connection, series)
+        sync_state.record_asked(connection, series, known, stored)
+    return changed
