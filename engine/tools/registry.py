@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -110,6 +110,11 @@ class ToolFailure:
     message: str
     way_out: str = ""
 
+    @classmethod
+    def of(cls, error: TradeError) -> Self:
+        """Return the failure that `error` stands for."""
+        return cls(type(error).__name__, error.problem, error.way_out)
+
 
 @dataclass(frozen=True)
 class ToolResult:
@@ -141,6 +146,7 @@ class ToolRegistry:
 
     def __init__(self) -> None:
         self._tools: dict[str, ToolSpec[Any]] = {}
+        self._absent: list[ConfigurationError] = []
 
     def register(self, spec: ToolSpec[Any]) -> None:
         """Add a tool.
@@ -161,17 +167,25 @@ class ToolRegistry:
             )
         self._tools[spec.name] = spec
 
+    def report_absent(self, reason: ConfigurationError) -> None:
+        """Note why some tools could not be registered; whoever asks for a tool that is not there is told."""
+        self._absent.append(reason)
+
     def get(self, name: str) -> ToolSpec[Any]:
         """Return the tool called `name`.
 
         Raises
         ------
         ConfigurationError
-            If there is none; names that look like it are suggested.
+            If there is none: with the reason if tools are absent, or with names that look like it.
         """
         try:
             return self._tools[name]
         except KeyError:
+            for reason in self._absent:
+                raise ConfigurationError(
+                    f"there is no tool called {name!r}, and {reason.problem}", way_out=reason.way_out
+                ) from reason
             alike = difflib.get_close_matches(name, self._tools, n=3)
             known = alike or sorted(self._tools)
             raise ConfigurationError(
@@ -229,7 +243,7 @@ class ToolRegistry:
             return ended(data=to_plain(spec.handler(checked, context)))
         except TradeError as error:
             log.debug("%s refused", name, exc_info=True)
-            return ended(error=ToolFailure(type(error).__name__, error.problem, error.way_out))
+            return ended(error=ToolFailure.of(error))
         except Exception as error:  # the promise is a result, whatever a tool does
             log.exception("%s failed in a way nobody foresaw", name)
             return ended(

@@ -1,0 +1,185 @@
+"""`trade`: a Typer shell over the tools, with no logic of its own.
+
+Exit codes: 0 the command did what it was asked (a card that the gates refuse is an answer, not a failure);
+1 it was refused or failed; 2 it was called wrongly; 130 it was interrupted.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.cli.calling import call, configure_logging
+
+EPILOG = (
+    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted. "
+    "Settings come from the environment (TRADE_EXCHANGE, TRADE_DATA, …: see README.md). "
+    "TRADE_DEBUG=1 shows logs and tracebacks."
+)
+
+app = typer.Typer(
+    name="trade",
+    help="Research to promotion for Bybit USDT perpetuals: IdeaCards in, promotion decisions out.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cards_app = typer.Typer(help="The IdeaCards: list, validate, show.", no_args_is_help=True)
+app.add_typer(cards_app, name="cards")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
+CardName = Annotated[str, typer.Argument(metavar="CARD", help="The card's id, or a YAML file.")]
+Symbols = Annotated[
+    list[str] | None, typer.Option("--symbol", "-s", help="Only this symbol; may be repeated.")
+]
+Timeframes = Annotated[
+    list[str] | None, typer.Option("--timeframe", "-t", help="Only this timeframe; may be repeated.")
+]
+Replay = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Recorded candles (Parquet files) instead of a generated market."),
+]
+Start = Annotated[str | None, typer.Option(help="First moment (UTC), as 2025-01-31 or 2025-01-31T12:00.")]
+End = Annotated[str | None, typer.Option(help="End of the window (UTC), not included.")]
+
+
+@app.command()
+def init(as_json: AsJson = False) -> None:
+    """Create the data folder and its databases. Safe to repeat."""
+    from engine.cli import tables
+
+    call("project.init", {}, tables.project, as_json=as_json)
+
+
+@app.command()
+def sync(symbol: Symbols = None, timeframe: Timeframes = None, as_json: AsJson = False) -> None:
+    """Fetch closed candles, funding, open interest and rules from the exchange into the store."""
+    from engine.cli import tables
+
+    arguments = {"symbols": symbol, "timeframes": timeframe}
+    call("data.sync", arguments, tables.sync, as_json=as_json, well=lambda data: not data["failed"])
+
+
+@app.command()
+def run(
+    card: CardName,
+    symbol: Symbols = None,
+    as_json: AsJson = False,
+) -> None:
+    """Carry a card through the whole asset graph: raw candles to a promotion decision, in Dagster."""
+    from engine.cli import tables
+
+    arguments = {"cards": [card], "symbols": symbol}
+    call("pipeline.run", arguments, tables.pipeline, as_json=as_json, well=lambda data: not data["failed"])
+
+
+@app.command()
+def demo(
+    replay: Replay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the whole job: start the sandbox exchange and run every card on every symbol."""
+    from engine.cli import tables
+
+    call("demo.run", {"replay": replay}, tables.demo, as_json=as_json, well=lambda data: not data["failed"])
+
+
+@app.command()
+def backtest(
+    card: CardName,
+    symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
+    start: Start = None,
+    end: End = None,
+    as_json: AsJson = False,
+) -> None:
+    """Backtest a card on stored candles, without Dagster, and write its artifacts and report."""
+    from engine.cli import tables
+
+    arguments = {"card": card, "symbol": symbol, "start": start, "end": end}
+    call("backtest.run", arguments, tables.backtest, as_json=as_json)
+
+
+@app.command()
+def report(
+    card: Annotated[str | None, typer.Argument(metavar="[CARD]", help="Only this card's.")] = None,
+    symbol: Annotated[str | None, typer.Option("--symbol", "-s", help="Only this symbol's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say where the HTML reports are."""
+    from engine.cli import tables
+
+    call("report.show", {"card": card, "symbol": symbol}, tables.reports, as_json=as_json)
+
+
+@app.command()
+def promotions(
+    card: Annotated[str | None, typer.Argument(metavar="[CARD]", help="Only this card's.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="The whole ledger, not only the latest.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the promotion decisions of the ledger, with the gate that refused."""
+    from engine.cli import tables
+
+    call("promotions.list", {"card": card, "every": every}, tables.promotions, as_json=as_json)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 picks a free one.", min=0, max=65535)] = 8765,
+    seed: Annotated[int | None, typer.Option(help="Of the generated market; 7 if not given.", min=0)] = None,
+    now: Annotated[str | None, typer.Option(help="Stop the clock there (UTC), as 2026-01-01.")] = None,
+    replay: Replay = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the sandbox exchange: Bybit's market data on loopback, generated or replayed. Ctrl-C ends it."""
+    from engine.cli.serving import serve_sandbox
+
+    if replay is not None and seed is not None:
+        raise typer.BadParameter(
+            "recorded candles have no seed: give --seed or --replay", param_hint="--seed"
+        )
+    serve_sandbox(port=port, seed=seed, now=now, replay=replay, as_json=as_json)
+
+
+@cards_app.command("list")
+def cards_list(as_json: AsJson = False) -> None:
+    """List the cards."""
+    from engine.cli import tables
+
+    call("cards.list", {}, tables.card_list, as_json=as_json)
+
+
+@cards_app.command("validate")
+def cards_validate(
+    cards: Annotated[
+        list[str] | None, typer.Argument(metavar="[CARD]…", help="Ids or YAML files; none: all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check cards in full and name every problem with its way out."""
+    from engine.cli import tables
+
+    call(
+        "cards.validate",
+        {"cards": cards},
+        tables.card_problems,
+        as_json=as_json,
+        well=lambda data: data["all_valid"],
+    )
+
+
+@cards_app.command("show")
+def cards_show(card: CardName, as_json: AsJson = False) -> None:
+    """Show a card in full, with its system hash."""
+    from engine.cli import tables
+
+    call("cards.show", {"card": card}, tables.card, as_json=as_json)
+
+
+def main() -> None:
+    """Run `trade`."""
+    configure_logging()
+    app()

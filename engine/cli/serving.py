@@ -1,0 +1,45 @@
+"""`trade sandbox`: the one command that serves instead of calling a tool."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from engine.cli.calling import refuse, write_json
+from engine.cli.screen import market_notice, output
+from engine.errors import TradeError
+from engine.timeframes import format_utc
+from engine.tools.market import market_of
+from engine.tools.plain import to_plain
+from engine.tools.registry import ToolFailure
+from engine.tools.sandbox import sandbox_setup
+
+log = logging.getLogger(__name__)
+
+
+def serve_sandbox(
+    *, port: int, seed: int | None, now: str | None, replay: Path | None, as_json: bool
+) -> None:
+    """Serve the sandbox exchange until interrupted, after saying where it listens and what it serves."""
+    from engine.sandbox.running import serve
+
+    try:
+        setup = sandbox_setup(replay=replay, seed=seed, now=now)
+        market = to_plain(market_of(setup.market.identity))
+        symbols = sorted(setup.market.instruments)
+
+        def say(url: str) -> None:
+            if as_json:
+                write_json({"url": url, "market": market, "now_ms": setup.now_ms(), "symbols": symbols})
+                return
+            console = output()
+            console.print(market_notice(market))
+            console.print(f"The sandbox exchange listens on {url}   (Ctrl-C ends it)")
+            console.print(
+                f"Its time is {format_utc(setup.now_ms() // 1000 * 1000)} UTC; it lists {' '.join(symbols)}"
+            )
+
+        serve(setup.market, port=port, now_ms=setup.now_ms, on_start=say)
+    except TradeError as error:
+        log.debug("the sandbox did not start", exc_info=True)
+        refuse(ToolFailure.of(error))

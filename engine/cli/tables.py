@@ -1,0 +1,254 @@
+"""How the answers of the tools look on a terminal: one function per tool, from its data to the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.json import JSON
+from rich.table import Table
+from rich.text import Text
+
+from engine.cli.screen import failure, market_notice
+from engine.timeframes import format_utc
+
+if TYPE_CHECKING:
+    from engine.metrics.described import MetricSpec
+
+type Row = Mapping[str, Any]
+
+# The metrics a backtest is first asked for; the report has them all.
+HEADLINES = (
+    "net_return_pct", "buy_and_hold_return_pct", "cagr_pct", "max_drawdown_pct", "sharpe", "sortino",
+    "trades", "win_rate_pct", "profit_factor", "expectancy_usdt", "fees_usdt", "slippage_usdt",
+    "funding_usdt", "liquidations", "time_in_market_pct", "ambiguous_share_pct", "filled_share_pct",
+)  # fmt: skip
+
+
+def number(value: float | None, digits: int = 2, unit: str = "") -> str:
+    """Return a number as people read it; an undefined one is a dash."""
+    return "–" if value is None else f"{value:,.{digits}f}{unit}"
+
+
+def coloured(value: float | None, digits: int = 2, unit: str = "") -> Text:
+    """Return a number in green above zero and red below."""
+    style = "" if not value else "green" if value > 0 else "red"
+    return Text(number(value, digits, unit), style=style)
+
+
+def verdict(decision: str | None, refused_by: str | None = None) -> Text:
+    """Return a promotion verdict with the gate that refused."""
+    if decision is None:
+        return Text("–")
+    if decision == "promoted":
+        return Text("promoted", style="bold green")
+    return Text(f"refused: {refused_by}" if refused_by else decision, style="red")
+
+
+def _table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
+    )
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+    return table
+
+
+def _facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), value)
+    return table
+
+
+def _unusable(console: Console, files: Sequence[Row]) -> None:
+    for file in files:
+        console.print(Text.assemble("\n", (file["file"], "bold"), (" is no usable card", "bold red")))
+        for problem in file["problems"]:
+            value = "" if problem["value"] is None else f" (value: {problem['value']})"
+            console.print(Text(f"  {problem['key_path'] or '(whole file)'}: {problem['problem']}{value}"))
+            console.print(Text(f"    {problem['way_out']}", style="green"))
+
+
+def project(console: Console, data: Row) -> None:
+    """Show what `trade init` found or made."""
+    made = "created" if data["created"] else "was there"
+    console.print(
+        _facts(
+            [
+                ("Exchange", f"{data['exchange']} at {data['exchange_url']}"),
+                ("Data", data["data_dir"]),
+                ("Cards", data["cards_dir"]),
+                ("Market database", f"{data['market_database']} ({made})"),
+            ]
+        )
+    )
+    console.print(market_notice(data["market"]))
+
+
+def sync(console: Console, data: Row) -> None:
+    """Show what a sync brought."""
+    counts = ("New candles", "Mark klines", "Funding", "Open interest", "Gap bars")
+    table = _table("Symbol", "Timeframe", *counts, "First candle", "Last candle", right=counts)
+    for report in data["synced"]:
+        table.add_row(
+            report["symbol"],
+            report["timeframe"],
+            number(report["new_candles"], 0),
+            number(report["mark_klines"], 0),
+            number(report["funding_events"], 0),
+            number(report["open_interest_rows"], 0),
+            number(report["gap_bars"], 0),
+            _moment(report["first_ts_open"]),
+            _moment(report["last_ts_open"]),
+        )
+    console.print(table)
+    for failed in data["failed"]:
+        console.print(failure(f"{failed['symbol']} {failed['timeframe']}: {failed['error']}"))
+    console.print(market_notice(data["market"]))
+
+
+def card_list(console: Console, data: Row) -> None:
+    """Show the cards of the folder."""
+    table = _table("Card", "Version", "Timeframes", "Symbols", "System hash")
+    for card in data["cards"]:
+        table.add_row(
+            card["id"],
+            card["version"],
+            " ".join(card["timeframes"].values()),
+            " ".join(card["symbols"]),
+            card["system_hash"][:12],
+        )
+    console.print(table)
+    _unusable(console, data["unusable"])
+
+
+def card_problems(console: Console, data: Row) -> None:
+    """Show which cards are in order and everything that is wrong with the others."""
+    for card in data["valid"]:
+        console.print(Text.assemble((card, "bold"), (" is valid", "green")))
+    _unusable(console, data["unusable"])
+
+
+def card(console: Console, data: Row) -> None:
+    """Show one card in full."""
+    warmup = ", ".join(f"{role} {bars}" for role, bars in data["warmup_bars"].items())
+    console.print(
+        _facts(
+            [
+                ("Card", f"{data['id']} {data['version']}"),
+                ("Idea", data["description"]),
+                ("System hash", data["system_hash"]),
+                ("Warm-up bars", warmup),
+            ]
+        )
+    )
+    console.print(JSON.from_data(data["card"]))
+
+
+def backtest(console: Console, data: Row) -> None:
+    """Show the result of one backtest."""
+    from engine.metrics.catalogue import metric_spec
+
+    metrics = data["metrics"]
+    start, end = data["window"]
+    head = f"{data['card']} {data['card_version']} on {data['symbol']} {data['timeframe']}"
+    console.print(Text(head, style="bold"))
+    console.print(
+        Text(f"{_moment(start)} to {_moment(end)} UTC, {number(data['bars'], 0)} bars", style="dim")
+    )
+    rows: list[tuple[str, str | Text]] = [
+        (spec.title, _metric(spec, metrics)) for spec in map(metric_spec, HEADLINES)
+    ]
+    console.print(_facts([*rows, ("Decision", verdict(data["decision"], data["refused_by"]))]))
+    if data["stopped_early"]:
+        console.print(Text(f"The run ended early: {data['stopped_early']}", style="yellow"))
+    console.print(market_notice(data["market"]))
+    console.print(
+        _facts([("Run", data["run_id"]), ("Artifacts", data["folder"]), ("Report", data["report"])])
+    )
+
+
+def reports(console: Console, data: Row) -> None:
+    """Show where the reports are."""
+    table = _table("Card", "Symbol", "Timeframe", "Report")
+    for report in data["reports"]:
+        table.add_row(report["card"], report["symbol"], report["timeframe"], report["path"])
+    console.print(table)
+    console.print(market_notice(data["market"]))
+
+
+def promotions(console: Console, data: Row) -> None:
+    """Show decisions of the ledger."""
+    table = _table(
+        "No", "Decided (UTC)", "Card", "Version", "Symbol", "Timeframe", "Stage", "Decision", right=["No"]
+    )
+    for decision in data["decisions"]:
+        table.add_row(
+            str(decision["sequence"]),
+            _moment(decision["decided_at_ms"] // 1000 * 1000),
+            decision["card_id"],
+            decision["card_version"],
+            decision["symbol"],
+            decision["timeframe"],
+            decision["stage"],
+            verdict(decision["decision"], decision["refused_by"]),
+        )
+    console.print(table)
+    console.print(market_notice(data["market"]))
+
+
+def summary(rows: Sequence[Row], *, title: str | None = None) -> Table:
+    """Return the table of a pipeline run: a line per card and symbol."""
+    numbers = ("Trades", "Net return", "Max drawdown", "Sharpe", "Fees", "Funding")
+    table = _table("Card", "Symbol", "TF", *numbers, "Decision", right=numbers, title=title)
+    for row in rows:
+        table.add_row(
+            row["card"],
+            row["symbol"],
+            row["timeframe"],
+            number(row["trades"], 0),
+            coloured(row["net_return_pct"], 2, " %"),
+            number(row["max_drawdown_pct"], 2, " %"),
+            coloured(row["sharpe"]),
+            number(row["fees_usdt"]),
+            coloured(row["funding_usdt"]),
+            verdict(row["decision"], row["refused_by"]),
+        )
+    return table
+
+
+def pipeline(console: Console, data: Row) -> None:
+    """Show what became of a pipeline run."""
+    console.print(market_notice(data["market"]))
+    console.print(summary(data["rows"]))
+    for failed in data["failed"]:
+        console.print(failure(f"{failed['what']}: {failed['error']}"))
+
+
+def demo(console: Console, data: Row) -> None:
+    """Show what the demo did, where the reports are and how to go on."""
+    pipeline(console, data)
+    numbers = ("Steps", "Seconds", "Peak memory MB")
+    table = _table("Stage", *numbers, right=numbers)
+    for stage in data["stages"]:
+        table.add_row(
+            stage["name"],
+            number(stage["steps"], 0),
+            number(stage["seconds"], 1),
+            number(stage["peak_memory_mb"], 0),
+        )
+    console.print(table)
+    console.print(
+        _facts([("Reports", data["reports_folder"]), ("Data", data["data_dir"]), ("Go on", data["next"])])
+    )
+
+
+def _metric(spec: MetricSpec, metrics: Row) -> str:
+    digits = 0 if spec.unit.name == "COUNT" else 2
+    return number(metrics[spec.name], digits, f" {spec.unit.suffix}" if spec.unit.suffix else "")
+
+
+def _moment(ts_ms: int | None) -> str:
+    return "–" if ts_ms is None else format_utc(ts_ms)[:16]

@@ -1,0 +1,103 @@
+"""Tools on backtests: run one from the store, without Dagster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from engine.errors import ConfigurationError
+from engine.timeframes import parse_utc
+from engine.tools.cards import find_plan
+from engine.tools.market import MarketKind, stored_market
+from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
+from engine.tools.reports import RUNS_FOLDER
+from engine.tools.stores import market_store
+
+_RUN_DIGITS = 12
+
+
+class WhatToBacktest(ToolInput):
+    """Which card, on what."""
+
+    card: str = Field(description="the card's id, or a YAML file")
+    symbol: str = Field(description="the symbol, as BTCUSDT")
+    start: str | None = Field(None, description="first moment (UTC), as 2025-01-31; none: all there is")
+    end: str | None = Field(None, description="end of the window (UTC), not included")
+
+
+def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
+    """Backtest a card on stored candles; write its artifacts and its report.
+
+    The gates judge the result, and nothing is entered in the ledger: that is the pipeline's to do.
+    """
+    from upath import UPath
+
+    from engine.backtest.artifacts import write_artifacts
+    from engine.backtest.runner import run_card
+    from engine.metrics.compute import compute_metrics
+    from engine.promotion.policy import decide
+    from engine.reports.html import write_report
+
+    start_ms = None if asked.start is None else parse_utc(asked.start)
+    end_ms = None if asked.end is None else parse_utc(asked.end)
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise ConfigurationError(
+            f"the window is empty: it starts {asked.start} and ends {asked.end}",
+            way_out="give a start before the end",
+        )
+    context.progress.start("backtest", 3)
+    plan = find_plan(asked.card, context.settings)
+    market = stored_market(context.settings)
+    result = run_card(plan, asked.symbol, market_store(context.settings), start_ms=start_ms, end_ms=end_ms)
+    context.progress.advance("backtest", note="simulated")
+    metrics = compute_metrics(
+        result.equity,
+        result.trades,
+        result.fills,
+        result.funding,
+        starting_equity_usdt=result.starting_equity_usdt,
+        bars_per_year=result.exec_timeframe.bars_per_year(),
+        counters=result.counters,
+    )
+    decision = decide(
+        card_id=result.card_id,
+        card_version=result.card_version,
+        system_hash=result.system_hash,
+        symbol=result.symbol,
+        timeframe=result.exec_timeframe,
+        run_id=result.run_id,
+        data_fingerprint=result.data_fingerprint,
+        engine_version=result.engine_version,
+        metrics=metrics,
+        policy=plan.card.promotion,
+        decided_at_ms=context.now_ms(),
+    )
+    context.progress.advance("backtest", note="measured")
+    name = f"{result.symbol}_{result.exec_timeframe}_{result.run_id[:_RUN_DIGITS]}"
+    folder = UPath(context.settings.artifacts_uri) / RUNS_FOLDER / result.card_id / name
+    write_artifacts(result, folder)
+    report = folder / "report.html"
+    write_report(result, metrics, decision, report, generated=market.kind is MarketKind.GENERATED)
+    context.progress.advance("backtest", note="written")
+    context.progress.finish("backtest")
+    return {
+        "market": market,
+        **result.summary(),
+        "metrics": metrics.to_plain(),
+        "decision": decision.decision,
+        "refused_by": decision.refused_by,
+        "folder": str(folder),
+        "report": str(report),
+    }
+
+
+TOOLS = (
+    ToolSpec(
+        "backtest.run",
+        "Backtest a card on stored candles of one symbol, and write its artifacts and an HTML report.",
+        SideEffect.WRITE,
+        WhatToBacktest,
+        run_backtest,
+    ),
+)

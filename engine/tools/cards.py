@@ -1,0 +1,146 @@
+"""Tools on IdeaCards: list, validate, show."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from engine.errors import CardError, ConfigurationError
+from engine.settings import TradeSettings
+from engine.tools.registry import NoInput, SideEffect, ToolContext, ToolInput, ToolSpec
+
+if TYPE_CHECKING:
+    from engine.idea_card.card import IdeaCard
+    from engine.strategies.card_plan import CardPlan
+
+YAML_ENDINGS = (".yaml", ".yml")
+
+
+class CardsToCheck(ToolInput):
+    """Which cards to validate."""
+
+    cards: tuple[str, ...] = Field((), description="ids or YAML files; none: every card of the folder")
+
+
+class OneCard(ToolInput):
+    """Which card to show."""
+
+    card: str = Field(description="its id, or a YAML file")
+
+
+def find_plan(name: str, settings: TradeSettings) -> CardPlan:
+    """Return the checked plan of a card, given by its id or by a YAML file.
+
+    Raises
+    ------
+    CardError
+        If the card is there and cannot be used.
+    ConfigurationError
+        If there is no such card; ids that look like it are suggested.
+    """
+    from engine.strategies.card_plan import load_plan, load_plans
+
+    if name.endswith(YAML_ENDINGS):
+        return load_plan(Path(name))
+    folder = load_plans(settings.cards_dir)
+    if name in folder.plans:
+        return folder.plans[name]
+    for filename, error in folder.errors.items():
+        if Path(filename).stem == name:
+            raise error
+    alike = difflib.get_close_matches(name, folder.plans, n=3) or sorted(folder.plans)
+    raise ConfigurationError(
+        f"there is no card {name!r} in {settings.cards_dir}",
+        way_out=f"use one of {', '.join(alike)}, or give a YAML file" if alike else "give a YAML file",
+    )
+
+
+def _summary(card: IdeaCard) -> dict[str, Any]:
+    return {
+        "id": card.id,
+        "version": card.version,
+        "description": card.description,
+        "symbols": card.symbols,
+        "timeframes": card.timeframes.roles(),
+        "system_hash": card.system_hash(),
+    }
+
+
+def _problems(errors: Mapping[str, CardError]) -> list[dict[str, Any]]:
+    return [
+        {
+            "file": filename,
+            "problems": [
+                {
+                    "key_path": problem.key_path,
+                    "problem": problem.problem,
+                    "value": None if problem.value is None else repr(problem.value),
+                    "way_out": problem.way_out,
+                }
+                for problem in error.problems
+            ],
+        }
+        for filename, error in sorted(errors.items())
+    ]
+
+
+def list_cards(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
+    """List the cards of the folder and the files there that are no usable card."""
+    from engine.idea_card.load import load_cards
+
+    folder = load_cards(context.settings.cards_dir)
+    return {
+        "folder": context.settings.cards_dir,
+        "cards": [_summary(card) for _, card in sorted(folder.cards.items())],
+        "unusable": _problems(folder.errors),
+    }
+
+
+def validate_cards(asked: CardsToCheck, context: ToolContext) -> dict[str, Any]:
+    """Check cards in full, indicators and conditions included; a bad one does not hide the others."""
+    from engine.strategies.card_plan import load_plans
+
+    if asked.cards:
+        valid, errors = [], {}
+        for name in asked.cards:
+            try:
+                valid.append(find_plan(name, context.settings).card.id)
+            except CardError as error:
+                errors[error.source] = error
+    else:
+        folder = load_plans(context.settings.cards_dir)
+        valid, errors = sorted(folder.plans), dict(folder.errors)
+    return {"all_valid": not errors, "valid": valid, "unusable": _problems(errors)}
+
+
+def show_card(asked: OneCard, context: ToolContext) -> dict[str, Any]:
+    """Show a card in full, with its system hash and the bars it needs before its first decision."""
+    plan = find_plan(asked.card, context.settings)
+    return {
+        **_summary(plan.card),
+        "card": plan.card.canonical_form(),
+        "warmup_bars": {role: plan.warmup_bars(role) for role in plan.card.timeframes.roles()},
+    }
+
+
+TOOLS = (
+    ToolSpec("cards.list", "List the IdeaCards.", SideEffect.READ, NoInput, list_cards),
+    ToolSpec(
+        "cards.validate",
+        "Check IdeaCards in full: keys, values, indicators, conditions. Names every problem and its way out.",
+        SideEffect.READ,
+        CardsToCheck,
+        validate_cards,
+    ),
+    ToolSpec(
+        "cards.show",
+        "Show one IdeaCard in full, with its system hash and warm-up.",
+        SideEffect.READ,
+        OneCard,
+        show_card,
+    ),
+)

@@ -1,0 +1,87 @@
+"""Tools on market data: sync them from the exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import Field
+
+from engine.errors import ConfigurationError, ExchangeError, ExchangeUnavailable
+from engine.settings import TradeSettings
+from engine.timeframes import Timeframe
+from engine.tools.market import market_of
+from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
+from engine.tools.stores import market_client, market_store
+
+
+class WhatToSync(ToolInput):
+    """Which series to fetch; without a choice it is what the cards and the settings name."""
+
+    symbols: tuple[str, ...] = Field((), description="symbols, as BTCUSDT; none: those of all cards")
+    timeframes: tuple[str, ...] = Field((), description="timeframes, as 15m; none: those of all cards")
+
+
+def universe(settings: TradeSettings) -> tuple[tuple[str, ...], tuple[Timeframe, ...]]:
+    """Return the symbols and the timeframes that the cards and the settings name, each sorted."""
+    from engine.idea_card.load import load_cards
+
+    cards = load_cards(settings.cards_dir).cards.values()
+    symbols = {symbol for card in cards for symbol in card.symbols} | set(settings.extra_symbols)
+    timeframes = {timeframe for card in cards for timeframe in card.timeframes.roles().values()}
+    return tuple(sorted(symbols)), tuple(sorted(timeframes | set(settings.extra_timeframes)))
+
+
+def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
+    """Fetch closed candles, mark klines, funding, open interest and rules, from the last stored on.
+
+    A symbol the exchange does not list or serve does not stop the others; an exchange that does not answer
+    stops all.
+    """
+    from engine.market_data.sync import MarketSync
+
+    symbols, timeframes = _chosen(asked, context.settings)
+    store, client = market_store(context.settings), market_client(context.settings)
+    store.create_tables()
+    syncer = MarketSync(store, client)
+    now_ms = client.server_time_ms()
+    reports, failed = [], []
+    partitions = [(symbol, timeframe) for symbol in symbols for timeframe in sorted(timeframes, reverse=True)]
+    context.progress.start("sync", len(partitions))
+    for symbol, timeframe in partitions:
+        try:
+            report = syncer.sync_partition(
+                symbol, timeframe, start_ms=context.settings.history_start_ms, now_ms=now_ms
+            )
+            reports.append(report.to_plain())
+        except ExchangeUnavailable:
+            raise
+        except ExchangeError as error:
+            failed.append({"symbol": symbol, "timeframe": timeframe, "error": error.problem})
+        context.progress.advance("sync", note=f"{symbol} {timeframe}")
+    context.progress.finish("sync")
+    return {"market": market_of(store.source_identity()), "synced": reports, "failed": failed}
+
+
+def _chosen(asked: WhatToSync, settings: TradeSettings) -> tuple[Sequence[str], Sequence[Timeframe]]:
+    symbols, timeframes = asked.symbols, tuple(map(Timeframe.parse, asked.timeframes))
+    if not symbols or not timeframes:
+        of_cards, of_timeframes = universe(settings)
+        symbols, timeframes = symbols or of_cards, timeframes or of_timeframes
+    if not symbols or not timeframes:
+        raise ConfigurationError(
+            f"no card in {settings.cards_dir} names a symbol and a timeframe",
+            way_out="mend the cards (`trade cards validate`), or say which: --symbol BTCUSDT --timeframe 15m",
+        )
+    return symbols, timeframes
+
+
+TOOLS = (
+    ToolSpec(
+        "data.sync",
+        "Fetch closed candles, mark klines, funding, open interest and instrument rules from the exchange.",
+        SideEffect.WRITE,
+        WhatToSync,
+        sync,
+    ),
+)

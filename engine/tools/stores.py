@@ -1,0 +1,35 @@
+"""The databases and the exchange behind the settings, opened the same way by every tool."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.settings import TradeSettings
+
+if TYPE_CHECKING:
+    from engine.exchange.client import BybitMarketClient
+    from engine.market_data.store import HistoricalDataStore
+    from engine.promotion.ledger import PromotionLedger
+
+
+def market_store(settings: TradeSettings) -> HistoricalDataStore:
+    """Return the store of market data; it is created by the first write."""
+    from engine.market_data.duckdb_file import connection_factory
+    from engine.market_data.store import HistoricalDataStore
+
+    return HistoricalDataStore(connection_factory(settings.market_database))
+
+
+def promotion_ledger(settings: TradeSettings) -> PromotionLedger:
+    """Return the append-only ledger of promotion decisions; it is created by the first write."""
+    from engine.market_data.duckdb_file import connection_factory
+    from engine.promotion.ledger import PromotionLedger
+
+    return PromotionLedger(connection_factory(settings.promotion_database))
+
+
+def market_client(settings: TradeSettings) -> BybitMarketClient:
+    """Return a client of the exchange's public market data."""
+    from engine.exchange.client import BybitMarketClient
+
+    return BybitMarketClient(settings.exchange_url)
