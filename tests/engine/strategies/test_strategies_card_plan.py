@@ -1,0 +1,90 @@
+"""What a card's own file cannot tell: indicators, references and levels."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.errors import CardError
+from engine.settings import PROJECT_ROOT
+from engine.strategies.card_plan import load_plan, load_plans
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "backtest"))
+from backtest_case import CARD
+
+
+def refusal(tmp_path: Path, *changes: tuple[str, str]) -> str:
+    text = CARD
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "card.yaml"
+    path.write_text(text)
+    with pytest.raises(CardError) as caught:
+        load_plan(path)
+    return str(caught.value)
+
+
+def test_shipped_cards_all_have_a_plan() -> None:
+    folder = load_plans(PROJECT_ROOT / "idea_cards")
+    assert folder.errors == {}
+    assert len(folder.plans) >= 3
+
+
+def test_plan_lists_features_and_warm_up_by_role(tmp_path: Path) -> None:
+    (tmp_path / "card.yaml").write_text(CARD)
+    plan = load_plan(tmp_path / "card.yaml")
+    assert set(plan.features_of("exec")) == {"fast", "slow", "atr"}
+    assert set(plan.features_of("htf")) == {"trend"}
+    # the slow average is known from its 12th bar on, and a crossing looks at the bar before too
+    assert plan.warmup_bars("exec") in (11, 12)
+    assert plan.warmup_bars("htf") == 7
+    assert len(plan.system_hash) == 64
+
+
+def test_unknown_indicator(tmp_path: Path) -> None:
+    message = refusal(tmp_path, ("indicator: atr", "indicator: art"))
+    assert "card.yaml" in message
+    assert "features.atr.indicator" in message
+    assert "'art'" in message
+    assert "atr" in message.split("'art'")[1]
+
+
+def test_missing_and_impossible_parameters(tmp_path: Path) -> None:
+    message = refusal(tmp_path, ("{length: 5}", "{}"), ("{length: 12}", "{length: 0}"))
+    assert "features.fast.params.length: is missing" in message
+    assert "features.slow.params.length" in message
+
+
+def test_condition_naming_a_feature_that_does_not_exist(tmp_path: Path) -> None:
+    message = refusal(
+        tmp_path, ("[fast, cross_above, slow], [close@htf", "[fats, cross_above, slow], [close@htf")
+    )
+    assert "signal_rules.entry_long" in message
+    assert "fats" in message
+    assert "fast" in message
+
+
+def test_a_distance_needs_a_feature_of_one_output(tmp_path: Path) -> None:
+    message = refusal(
+        tmp_path,
+        (
+            "{indicator: atr, params: {length: 10}, tf: exec}",
+            "{indicator: adx, params: {length: 10}, tf: exec}",
+        ),
+    )
+    assert "risk_model.stop_loss.feature" in message
+    assert "one value" in message
+
+
+def test_a_bad_card_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(CARD)
+    (tmp_path / "worse.yaml").write_text(
+        CARD.replace("indicator: atr", "indicator: art").replace("id: cross", "id: x")
+    )
+    (tmp_path / "bad.yaml").write_text("id: [")
+    folder = load_plans(tmp_path)
+    assert set(folder.plans) == {"cross"}
+    assert set(folder.errors) == {"worse.yaml", "bad.yaml"}
