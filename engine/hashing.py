@@ -69,11 +69,11 @@ def hash_of_frame(frame: pd.DataFrame) -> str:
         column = frame[name]
         if column.dtype.kind in "iufb":
             values = np.ascontiguousarray(column.to_numpy())
-            if values.dtype.kind == "f":
-                values = np.where(np.isnan(values), np.nan, values)
+            if values.dtype.kind == "f" and (missing := np.isnan(values)).any():
+                values = np.where(missing, np.nan, values)
             values = values.astype(values.dtype.newbyteorder("<"), copy=False)
             digest.update(f"{name}:{values.dtype.str}\n".encode())
-            digest.update(values.tobytes())
+            digest.update(values.view(np.uint8).data)
         else:
             digest.update(f"{name}:text\n".encode())
             digest.update(canonical_json([None if pd.isna(v) else str(v) for v in column]).encode())

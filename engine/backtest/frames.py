@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from engine.sim.market import MarketBars
 from engine.sim.simulate import SimulationOutput
@@ -148,6 +149,6 @@ def funding_frame(payments: Records) -> pd.DataFrame:
     )
 
 
-def _text(values: np.ndarray) -> pd.Series:
+def _text(values: NDArray[np.object_]) -> pd.Series:
     # An empty column of objects would otherwise not be a text column.
     return pd.Series(values, dtype="str")

@@ -69,6 +69,7 @@ def prepare(
     *,
     start_ms: int | None = None,
     end_ms: int | None = None,
+    data_fingerprint: str | None = None,
 ) -> PreparedFrame:
     """Align timeframes, evaluate the rules, and cut out the window.
 
@@ -83,6 +84,8 @@ def prepare(
     instrument : InstrumentRules
     start_ms, end_ms : int, optional
         Bars with start_ms <= ts_open < end_ms are traded. Bars before are still used to warm up.
+    data_fingerprint : str, optional
+        From `fingerprint`, for who runs many cards over the same data; computed if left out.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def prepare(
     return PreparedFrame(
         plan=plan,
         symbol=symbol,
-        data_fingerprint=_fingerprint(frames, funding_events, instrument),
+        data_fingerprint=data_fingerprint or fingerprint(frames, funding_events, instrument),
         bars=bars,
         signals=signals,
         funding=_funding(funding_events, bars, instrument),
@@ -214,9 +217,10 @@ def _funding(events: pd.DataFrame, bars: MarketBars, instrument: InstrumentRules
     )
 
 
-def _fingerprint(
+def fingerprint(
     frames: Mapping[Timeframe, pd.DataFrame], funding: pd.DataFrame, instrument: InstrumentRules
 ) -> str:
+    """Return the hash of the candles in `frames` (not of the features), the funding and the rules."""
     candles = {str(tf): hash_of_frame(frame[list(BASE_COLUMNS)]) for tf, frame in frames.items()}
     return hash_of(
         {"candles": candles, "funding": hash_of_frame(funding), "instrument": instrument.fingerprint()}

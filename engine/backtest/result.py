@@ -90,8 +90,8 @@ class BacktestResult:
     @classmethod
     def from_summary(cls, summary: Mapping[str, Any], frames: Mapping[str, pd.DataFrame]) -> BacktestResult:
         """Return the result that `summary` and the frames (by name) describe."""
-        fields = dict(summary)
+        fields: dict[str, Any] = {**summary, **frames}
         fields["exec_timeframe"] = Timeframe.parse(fields["exec_timeframe"])
         fields["window"] = tuple(fields["window"])
         fields["counters"] = RunCounters(**fields["counters"])
-        return cls(**fields, **frames)
+        return cls(**fields)

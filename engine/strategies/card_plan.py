@@ -20,7 +20,8 @@ from engine.idea_card.stops import AtrMultipleStop
 from engine.idea_card.targets import AtrMultipleTarget
 from engine.idea_card.yaml_source import read_yaml
 from engine.rules.names import NameTable, Reference
-from engine.rules.parse import RuleSet, parse_signal_rules
+from engine.rules.parse import parse_signal_rules
+from engine.rules.rule_set import RuleSet
 
 
 @dataclass(frozen=True, eq=False)
