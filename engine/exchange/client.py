@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -27,6 +27,9 @@ from engine.exchange.rows import (
     as_frame,
     checked_candles,
     checked_rows,
+    list_of,
+    objects_of,
+    rows_of,
 )
 from engine.exchange.session import BybitSession
 from engine.timeframes import HOUR_MS, Timeframe, format_utc, parse_utc
@@ -153,7 +156,7 @@ class BybitMarketClient:
                 endTime=last,
                 limit=_FUNDING_PAGE,
             )
-            rows = _rows_of(result, endpoint, ("fundingRateTimestamp", "fundingRate"))
+            rows = rows_of(result, endpoint, ("fundingRateTimestamp", "fundingRate"))
             if not rows:
                 break
             pages.insert(0, checked_rows(rows, 2, endpoint, start_ms, last))
@@ -195,7 +198,7 @@ class BybitMarketClient:
             endTime=last,
             limit=_INTEREST_PAGE,
         ):
-            rows = _rows_of(result, endpoint, ("timestamp", "openInterest"))
+            rows = rows_of(result, endpoint, ("timestamp", "openInterest"))
             if rows:
                 pages.insert(0, checked_rows(rows, 2, endpoint, start_ms, last))
                 last = int(pages[0][0, 0]) - 1
@@ -215,7 +218,7 @@ class BybitMarketClient:
             )
         except SymbolNotListed:
             result = {"list": []}
-        rows = [row for row in _objects_of(result, "instruments-info") if row.get("symbol") == symbol]
+        rows = [row for row in objects_of(result, "instruments-info") if row.get("symbol") == symbol]
         if not rows:
             near = get_close_matches(symbol.upper(), self.usdt_perpetuals(), n=3)
             raise SymbolNotListed(
@@ -235,12 +238,12 @@ class BybitMarketClient:
         """Return the risk-limit ladder of `symbol`, lowest tier first."""
         endpoint = f"risk-limit of {symbol}"
         result = self._session.call("get_risk_limit", endpoint, category=_LINEAR, symbol=symbol)
-        return risk_tier_facts(symbol, _objects_of(result, endpoint))
+        return risk_tier_facts(symbol, objects_of(result, endpoint))
 
     def usdt_perpetuals(self) -> list[str]:
         """Return the symbols of all USDT perpetuals that trade now, sorted."""
         pages = self._cursor_pages("get_instruments_info", "instruments-info", limit=_INSTRUMENT_PAGE)
-        rows = [row for page in pages for row in _objects_of(page, "instruments-info")]
+        rows = [row for page in pages for row in objects_of(page, "instruments-info")]
         return sorted({str(row.get("symbol")) for row in rows if is_usdt_perpetual(row)})
 
     def _candle_pages(
@@ -295,7 +298,7 @@ class BybitMarketClient:
             **parameters,
         )
         window = (start, _FAR_FUTURE_MS if end is None else end)
-        return checked_candles(_list_of(result, endpoint), len(columns), endpoint, timeframe, window)
+        return checked_candles(list_of(result, endpoint), len(columns), endpoint, timeframe, window)
 
     def _cursor_pages(self, method: str, endpoint: str, **parameters: object) -> Iterator[dict[str, Any]]:
         """Yield answers until the cursor ends: empty, or one that was followed before, or an empty list.
@@ -315,22 +318,3 @@ class BybitMarketClient:
     def __repr__(self) -> str:
         """Return the address; a client shows nothing else."""
         return f"{type(self).__name__}({self.base_url!r})"
-
-
-def _list_of(result: Mapping[str, Any], endpoint: str) -> list[Any]:
-    rows = result.get("list")
-    if not isinstance(rows, list):
-        raise ExchangeError(f"{endpoint}: the answer has no list", way_out="report what the exchange changed")
-    return rows
-
-
-def _objects_of(result: Mapping[str, Any], endpoint: str) -> list[dict[str, Any]]:
-    rows = _list_of(result, endpoint)
-    for index, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise ExchangeError(f"{endpoint}: row {index} of the answer is not an object: {row!r}")
-    return rows
-
-
-def _rows_of(result: Mapping[str, Any], endpoint: str, names: Sequence[str]) -> list[list[Any]]:
-    return [[row.get(name) for name in names] for row in _objects_of(result, endpoint)]

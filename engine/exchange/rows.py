@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,48 @@ MARK_COLUMNS = OHLCV_COLUMNS[:5]
 FUNDING_COLUMNS = ("ts", "funding_rate")
 INTEREST_COLUMNS = ("ts", "open_interest")
 
-# A page of an answer: its rows, oldest first, the time in milliseconds in place 0 (exact below 2 to the 53rd).
+# A page of an answer: its rows, oldest first, the time in milliseconds in place 0 (exact below 2**53).
 Page = npt.NDArray[np.float64]
+
+
+def list_of(result: Mapping[str, Any], endpoint: str) -> list[Any]:
+    """Return the list of an answer.
+
+    Raises
+    ------
+    ExchangeError
+        If there is none.
+    """
+    rows = result.get("list")
+    if not isinstance(rows, list):
+        raise ExchangeError(f"{endpoint}: the answer has no list", way_out="report what the exchange changed")
+    return rows
+
+
+def objects_of(result: Mapping[str, Any], endpoint: str) -> list[dict[str, Any]]:
+    """Return the list of an answer whose rows are objects.
+
+    Raises
+    ------
+    ExchangeError
+        If there is no list, or one of its rows is not an object.
+    """
+    rows = list_of(result, endpoint)
+    for index, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise ExchangeError(f"{endpoint}: row {index} of the answer is not an object: {row!r}")
+    return rows
+
+
+def rows_of(result: Mapping[str, Any], endpoint: str, names: Sequence[str]) -> list[list[Any]]:
+    """Return the fields called `names` of each row of an answer; None where one is missing.
+
+    Raises
+    ------
+    ExchangeError
+        As `objects_of`.
+    """
+    return [[row.get(name) for name in names] for row in objects_of(result, endpoint)]
 
 
 def checked_rows(

@@ -111,6 +111,10 @@ CATALOGUE: dict[str, Instrument] = {
         ),
         _instrument("LINKUSDT", ("0.001", "0.1", "250000.0", "50000.0"), "2020-10-21", ADAUSDT_ROWS),
         _instrument("AVAXUSDT", ("0.001", "0.1", "150000.0", "30000.0"), "2021-09-07", ADAUSDT_ROWS),
+        _instrument("DOTUSDT", ("0.001", "0.1", "500000.0", "100000.0"), "2020-10-22", ADAUSDT_ROWS),
+        _instrument("TRXUSDT", ("0.00001", "1", "10000000", "2000000"), "2021-06-16", ADAUSDT_ROWS),
+        _instrument("SUIUSDT", ("0.0001", "1", "1000000", "200000"), "2023-05-03", ADAUSDT_ROWS),
+        _instrument("NEARUSDT", ("0.001", "0.1", "500000.0", "100000.0"), "2021-10-19", ADAUSDT_ROWS),
         _instrument(
             "BTCPERP",
             ("0.10", "0.001", "230.000", "40.000"),

@@ -41,6 +41,10 @@ TEMPERS: Final = {
     "LTCUSDT": Temper(anchor_price=90, beta=1.0, own_volatility=0.022, turnover_usdt=1.0e8),
     "LINKUSDT": Temper(anchor_price=15, beta=1.2, own_volatility=0.028, turnover_usdt=1.5e8),
     "AVAXUSDT": Temper(anchor_price=30, beta=1.3, own_volatility=0.032, turnover_usdt=1.2e8),
+    "DOTUSDT": Temper(anchor_price=6, beta=1.2, own_volatility=0.026, turnover_usdt=8.0e7),
+    "TRXUSDT": Temper(anchor_price=0.2, beta=0.7, own_volatility=0.020, turnover_usdt=6.0e7),
+    "SUIUSDT": Temper(anchor_price=2.5, beta=1.3, own_volatility=0.036, turnover_usdt=3.0e8),
+    "NEARUSDT": Temper(anchor_price=4, beta=1.3, own_volatility=0.033, turnover_usdt=1.0e8),
     "BTCPERP": Temper(anchor_price=60_000, beta=1.0, own_volatility=0.008, turnover_usdt=2.0e8),
     "BTCUSDT-30DEC39": Temper(anchor_price=60_000, beta=1.0, own_volatility=0.010, turnover_usdt=2.0e7),
 }

@@ -52,10 +52,9 @@ def normals(words: WordArray) -> FloatArray:
     The sum of the word's four 16-bit quarters, standardised (an Irwin-Hall sum of four). The tails it lacks
     come from changing volatility and from jumps.
     """
-    mask = np.uint64(0xFFFF)
-    total = words & mask
-    for shift in (16, 32, 48):
-        total = total + ((words >> np.uint64(shift)) & mask)
+    every_second_quarter = np.uint64(0x0000FFFF0000FFFF)
+    halves = (words & every_second_quarter) + ((words >> np.uint64(16)) & every_second_quarter)
+    total = (halves & np.uint64(0xFFFFFFFF)) + (halves >> np.uint64(32))
     return (total.astype(np.float64) - _SUM_MEAN) / _SUM_STD
 
 

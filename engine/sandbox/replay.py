@@ -14,46 +14,26 @@ from the sandbox's catalogue, launch dates included.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from engine.errors import ConfigurationError, CorruptData, DataError
-from engine.hashing import hash_of, sha256_hex
+from engine.errors import ConfigurationError
+from engine.hashing import hash_of
 from engine.sandbox.catalogue import CATALOGUE, Instrument
 from engine.sandbox.protocol import RowWindow
-from engine.timeframes import Timeframe, format_utc
-
-_PRICES = ("open", "high", "low", "close")
-_OHLCV = ("ts_open", *_PRICES, "volume")
-_MARK = ("ts_open", *_PRICES)
-_FUNDING = ("ts", "funding_rate")
-_INTEREST = ("ts", "open_interest")
-
-_NAME = re.compile(
-    r"(?:(?P<kind>mark|oi|funding)_)?(?P<symbol>[A-Z0-9-]+)(?:_(?P<timeframe>\d+[mhdw]))?\.parquet"
+from engine.sandbox.replay_files import (
+    FUNDING_COLUMNS,
+    INTEREST_COLUMNS,
+    MARK_COLUMNS,
+    OHLCV_COLUMNS,
+    PRICES,
+    Key,
+    read_folder,
 )
-_NAMING = (
-    "name it SYMBOL_TF.parquet, mark_SYMBOL_TF.parquet, funding_SYMBOL.parquet or oi_SYMBOL_TF.parquet, "
-    "or move it out of the folder"
-)
-
-Key = tuple[str, Timeframe]
-
-
-@dataclass
-class _Files:
-    """The frames of a folder by what they hold, and the hash of each file."""
-
-    klines: dict[Key, pd.DataFrame] = field(default_factory=dict)
-    marks: dict[Key, pd.DataFrame] = field(default_factory=dict)
-    interest: dict[Key, pd.DataFrame] = field(default_factory=dict)
-    funding: dict[str, pd.DataFrame] = field(default_factory=dict)
-    hashes: dict[str, str] = field(default_factory=dict)
+from engine.timeframes import Timeframe
 
 
 class ReplayMarket:
@@ -78,7 +58,7 @@ class ReplayMarket:
             raise ConfigurationError(
                 f"there is no folder {folder} to replay", way_out="give a folder that exists"
             )
-        self._files = _read_folder(folder)
+        self._files = read_folder(folder)
         if not self._files.klines:
             raise ConfigurationError(
                 f"{folder} holds no candles to replay",
@@ -111,26 +91,26 @@ class ReplayMarket:
 
     def klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return recorded candles; the bar that contains `now_ms` is made of a finer file, or of its open."""
-        known = _known(self._files.klines, symbol, timeframe, now_ms, _OHLCV)
+        known = _known(self._files.klines, symbol, timeframe, now_ms, OHLCV_COLUMNS)
         rows = window.select(known, "ts_open")
         typical = (rows["open"] + rows["high"] + rows["low"] + rows["close"]) / 4.0
         return rows.assign(turnover=rows["volume"] * typical).reset_index(drop=True)
 
     def mark_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return recorded mark-price candles; the bar that contains `now_ms` as in `klines`."""
-        known = _known(self._files.marks, symbol, timeframe, now_ms, _MARK)
+        known = _known(self._files.marks, symbol, timeframe, now_ms, MARK_COLUMNS)
         return window.select(known, "ts_open").reset_index(drop=True)
 
     def funding(self, symbol: str, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return recorded funding events up to `now_ms`."""
-        frame = self._files.funding.get(symbol, _empty(_FUNDING))
+        frame = self._files.funding.get(symbol, _empty(FUNDING_COLUMNS))
         return window.select(frame[frame["ts"] <= now_ms], "ts").reset_index(drop=True)
 
     def open_interest(
         self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int
     ) -> pd.DataFrame:
         """Return recorded open interest up to `now_ms`; a longer timeframe is sampled from a recorded one."""
-        frame = _empty(_INTEREST)
+        frame = _empty(INTEREST_COLUMNS)
         for recorded in sorted(key[1] for key in self._files.interest if key[0] == symbol):
             if timeframe.ms % recorded.ms == 0:
                 candidate = self._files.interest[symbol, recorded]
@@ -166,7 +146,7 @@ def _forming(
     low and close lie in the future.
     """
     ts_open, price = int(row["ts_open"]), float(row["open"])
-    bar: dict[str, float] = dict.fromkeys(_PRICES, price) | {"volume": 0.0}
+    bar: dict[str, float] = dict.fromkeys(PRICES, price) | {"volume": 0.0}
     finer = min((key[1] for key in files if key[0] == symbol), default=timeframe)
     inside = files[symbol, finer]
     inside = inside[(inside["ts_open"] >= ts_open) & (inside["ts_open"] <= now_ms - finer.ms)]
@@ -182,102 +162,3 @@ def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(
         {name: np.zeros(0, dtype=np.int64 if name.startswith("ts") else float) for name in columns}
     )
-
-
-def _read_folder(folder: Path) -> _Files:
-    files = _Files()
-    for path in sorted(folder.glob("*.parquet")):
-        match = _NAME.fullmatch(path.name)
-        if match is None or (match["kind"] != "funding") != (match["timeframe"] is not None):
-            raise DataError(f"{path}: the name does not say what is in it", way_out=_NAMING)
-        symbol = match["symbol"]
-        if symbol not in CATALOGUE:
-            raise DataError(
-                f"{path}: the sandbox has no trading rules for {symbol}",
-                way_out=f"replay symbols it knows ({', '.join(sorted(CATALOGUE))}), or add its rules to "
-                "engine/sandbox/catalogue.py",
-            )
-        files.hashes[path.name] = sha256_hex(path.read_bytes())
-        if match["kind"] == "funding":
-            files.funding[symbol] = _read(path, _FUNDING)
-            continue
-        key = (symbol, _timeframe_of(path, match["timeframe"]))
-        if match["kind"] == "oi":
-            files.interest[key] = _read(path, _INTEREST, on_grid=key[1])
-        elif match["kind"] == "mark":
-            files.marks[key] = _read(path, _MARK, on_grid=key[1])
-        else:
-            files.klines[key] = _read(path, _OHLCV, on_grid=key[1])
-    return files
-
-
-def _timeframe_of(path: Path, name: str) -> Timeframe:
-    try:
-        return Timeframe.parse(name)
-    except ConfigurationError as error:
-        raise DataError(f"{path}: {error.problem}", way_out=error.way_out) from None
-
-
-def _read(path: Path, columns: tuple[str, ...], *, on_grid: Timeframe | None = None) -> pd.DataFrame:
-    """Return the checked frame of one file.
-
-    Raises
-    ------
-    DataError
-        If a column is missing or a row cannot be right.
-    CorruptData
-        If the file is not Parquet or is torn.
-    """
-    import pyarrow
-
-    try:
-        frame = pd.read_parquet(path)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise CorruptData(
-            f"{path} cannot be read as Parquet: {error}",
-            way_out="fetch the file again, or move it out of the folder",
-        ) from error
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise DataError(
-            f"{path}: column {missing[0]} is missing (found: {', '.join(map(str, frame.columns))})",
-            way_out=f"the columns must be {', '.join(columns)}",
-        )
-    frame = frame[list(columns)].reset_index(drop=True)
-    _check(path, frame, on_grid)
-    return frame.astype({name: np.int64 if name.startswith("ts") else np.float64 for name in columns})
-
-
-def _check(path: Path, frame: pd.DataFrame, on_grid: Timeframe | None) -> None:
-    key = str(frame.columns[0])
-    if len(frame) == 0:
-        raise DataError(f"{path} holds no rows", way_out="fetch the file again, or move it out of the folder")
-    for name in frame.columns:
-        if frame[name].dtype.kind not in ("i" if name == key else "if"):
-            wanted = "UTC milliseconds as int64" if name == key else "numbers"
-            raise DataError(f"{path}: column {name} is {frame[name].dtype}", way_out=f"it must hold {wanted}")
-    times = frame[key].to_numpy()
-    values = frame.drop(columns=key)
-    wrong = ~np.isfinite(values.to_numpy(dtype=np.float64)).all(axis=1)
-    if "high" in frame:
-        body_top = frame[["open", "close", "low"]].max(axis=1)
-        body_bottom = frame[["open", "close", "high"]].min(axis=1)
-        wrong |= ((frame["high"] < body_top) | (frame["low"] > body_bottom) | (frame["low"] <= 0)).to_numpy()
-    for name in ("volume", "open_interest"):
-        if name in frame:
-            wrong |= (frame[name] < 0).to_numpy()
-    out_of_order = np.diff(times, prepend=times[:1] - 1) <= 0
-    off_grid = (
-        times != np.array([on_grid.floor(int(ts)) for ts in times]) if on_grid else np.zeros_like(wrong)
-    )
-    for fault, what in (
-        (out_of_order, "is not later than the row before it"),
-        (off_grid, f"does not open on the {on_grid} grid"),
-        (wrong, "holds values that cannot be right"),
-    ):
-        if fault.any():
-            row = int(np.flatnonzero(fault)[0])
-            raise DataError(
-                f"{path}: row {row} ({format_utc(int(times[row]))}) {what}: {frame.iloc[row].to_dict()}",
-                way_out="mend or fetch the file again",
-            )
