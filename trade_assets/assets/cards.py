@@ -1,0 +1,281 @@
+"""A card's branch of the graph: feature frames, backtest, metrics, promotion. One YAML file, one branch.
+
+What a card means, how it is simulated, measured and judged belongs to `engine`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from engine.backtest.engine import BacktestEngine
+from engine.backtest.prepare import prepare
+from engine.backtest.result import BacktestResult
+from engine.errors import GateRefused
+from engine.features.builder import FeatureFrameBuilder
+from engine.features.schemas import feature_frame_schema
+from engine.market_data.instruments import InstrumentRules
+from engine.market_data.schemas import validate
+from engine.metrics.compute import Metrics, compute_metrics
+from engine.promotion.policy import PromotionDecision, decide
+from engine.reports.pictures import equity_png
+from engine.strategies.card_plan import CardPlan
+from engine.timeframes import Timeframe
+from engine.tools.market import market_of
+from trade_assets.assets.market import (
+    FUNDING_EVENTS_KEY,
+    HEALED_OHLCV_KEY,
+    INSTRUMENT_RULES_KEY,
+    RAW_OHLCV_KEY,
+)
+from trade_assets.checks import SCHEMA, CheckVerdict
+from trade_assets.metadata import market_notice, moment, number, numbers, picture, rows_and_times, table
+from trade_assets.partitioned import Input, Made, PartitionedAsset, Work
+from trade_assets.partitions import Partition
+from trade_assets.reports import write_partition_report
+
+ACCOUNTS_AGREE = "accounts_agree"
+PROMOTION_GATES = "promotion_gates"
+
+HEADLINE_METRICS = (
+    "trades",
+    "net_return_pct",
+    "max_drawdown_pct",
+    "sharpe",
+    "profit_factor",
+    "win_rate_pct",
+    "fees_usdt",
+    "funding_usdt",
+    "liquidations",
+    "ambiguous_share_pct",
+    "filled_share_pct",
+)
+
+
+def card_key(card_id: str, asset: str) -> tuple[str, ...]:
+    """Return the key of a card's asset ("backtest_results")."""
+    return ("cards", card_id, asset)
+
+
+def card_keys(plan: CardPlan, timeframes: Collection[Timeframe]) -> list[tuple[str, ...]]:
+    """Return the keys of the card's assets there is something to make of at `timeframes`."""
+    made = ["feature_frames"] if set(timeframes) & set(plan.card.timeframes.roles().values()) else []
+    if plan.card.timeframes.exec in timeframes:
+        made += ["backtest_results", "metrics", "promotion"]
+    return [card_key(plan.card.id, asset) for asset in made]
+
+
+def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
+    """Return the branch of one card."""
+    card = plan.card
+    roles = {timeframe: role for role, timeframe in card.timeframes.roles().items()}
+
+    def uses(partition: Partition) -> bool:
+        return partition.symbol in card.symbols and partition.timeframe in roles
+
+    def trades(partition: Partition) -> bool:
+        return partition.symbol in card.symbols and partition.timeframe == card.timeframes.exec
+
+    def feature_frames(work: Work, healed: pd.DataFrame) -> Made:
+        timeframe = work.partition.timeframe
+        features = plan.features_of(roles[timeframe])
+        frame = FeatureFrameBuilder(features).build(healed)
+        validate(frame, feature_frame_schema(features, timeframe), f"feature frame {work.partition}")
+        return Made(
+            frame,
+            metadata=rows_and_times(frame, "ts_open", "candle") | {"features": ", ".join(features) or "none"},
+            verdicts=(CheckVerdict(SCHEMA, True, metadata={"rows": len(frame)}),),
+        )
+
+    def backtest_results(
+        work: Work,
+        frames: Mapping[Timeframe, pd.DataFrame],
+        funding: pd.DataFrame,
+        rules: dict[str, Any],
+    ) -> Made:
+        instrument = InstrumentRules.from_plain(rules)
+        result = BacktestEngine().run(prepare(plan, work.partition.symbol, frames, funding, instrument))
+        return Made(result, metadata=_run_metadata(result))
+
+    def metrics(_work: Work, backtest: BacktestResult) -> Made:
+        measured = compute_metrics(
+            backtest.equity,
+            backtest.trades,
+            backtest.fills,
+            backtest.funding,
+            starting_equity_usdt=backtest.starting_equity_usdt,
+            bars_per_year=backtest.exec_timeframe.bars_per_year(),
+            counters=backtest.counters,
+        )
+        return Made(
+            {"run_id": backtest.run_id, "metrics": measured.to_plain()},
+            metadata=numbers(vars(measured), HEADLINE_METRICS),
+            verdicts=(_accounts_agree(backtest),),
+        )
+
+    def promotion(
+        work: Work, measured: dict[str, Any], backtest: BacktestResult, raw: dict[str, Any]
+    ) -> Made:
+        if measured["run_id"] != backtest.run_id:
+            raise GateRefused(
+                f"the metrics of {card.id} on {work.partition} are of run {measured['run_id'][:12]}, "
+                f"the backtest is {backtest.run_id[:12]}",
+                way_out="materialize the metrics again",
+            )
+        figures = Metrics.from_plain(measured["metrics"])
+        decision = decide(
+            card_id=card.id,
+            card_version=card.version,
+            system_hash=plan.system_hash,
+            symbol=work.partition.symbol,
+            timeframe=work.partition.timeframe,
+            run_id=backtest.run_id,
+            data_fingerprint=backtest.data_fingerprint,
+            engine_version=backtest.engine_version,
+            metrics=figures,
+            policy=card.promotion,
+            decided_at_ms=work.resources.clock.now_ms(),
+        )
+        # The same evidence decided again gives the decision that stands, with its own time.
+        decision = work.resources.promotion_database.ledger().append(decision).decision
+        market = market_of(raw["source"])
+        report = write_partition_report(
+            work.resources.artifacts.store().base, backtest, figures, decision, market
+        )
+        return Made(
+            {"decision": decision.to_plain(), "market": market.kind.value, "report": report.file},
+            metadata=market_notice(market.kind)
+            | _decision_metadata(decision)
+            | report.metadata()
+            | numbers(vars(figures), HEADLINE_METRICS),
+            verdicts=(_gates_verdict(decision),),
+        )
+
+    frames_key, backtest_key, metrics_key, promotion_key = (
+        card_key(card.id, asset) for asset in ("feature_frames", "backtest_results", "metrics", "promotion")
+    )
+    group = f"card_{card.id}"
+    return [
+        PartitionedAsset(
+            key=frames_key,
+            make=feature_frames,
+            inputs={"healed": Input(HEALED_OHLCV_KEY)},
+            applies=uses,
+            group=group,
+            code_version=plan.system_hash,
+            description=f"Candles and features of {card.id}, on each timeframe it looks at.",
+            kinds=("parquet", "pandera"),
+        ),
+        PartitionedAsset(
+            key=backtest_key,
+            make=backtest_results,
+            inputs={
+                "frames": Input(frames_key, timeframes=tuple(roles)),
+                "funding": Input(FUNDING_EVENTS_KEY),
+                "rules": Input(INSTRUMENT_RULES_KEY),
+            },
+            applies=trades,
+            made_at=card.timeframes.exec,
+            group=group,
+            code_version=plan.system_hash,
+            description=f"{card.description} Simulated on {card.timeframes.exec} over the whole history.",
+            kinds=("numba", "parquet"),
+        ),
+        PartitionedAsset(
+            key=metrics_key,
+            make=metrics,
+            inputs={"backtest": Input(backtest_key)},
+            applies=trades,
+            gate=ACCOUNTS_AGREE,
+            group=group,
+            code_version=plan.system_hash,
+            description="Return, risk, trade and cost figures of the backtest.",
+            kinds=("json",),
+        ),
+        PartitionedAsset(
+            key=promotion_key,
+            make=promotion,
+            inputs={
+                "measured": Input(metrics_key),
+                "backtest": Input(backtest_key),
+                "raw": Input(RAW_OHLCV_KEY),
+            },
+            applies=trades,
+            gate=None,
+            notes=(PROMOTION_GATES,),
+            group=group,
+            code_version=plan.system_hash,
+            resources=("promotion_database", "clock"),
+            description="Whether the card may go on, by the thresholds it sets itself; kept in the ledger.",
+            kinds=("json", "duckdb"),
+        ),
+    ]
+
+
+def _run_metadata(result: BacktestResult) -> dict[str, Any]:
+    counters = result.counters
+    title = f"{result.card_id} on {result.symbol} {result.exec_timeframe}"
+    png = equity_png(result.equity, starting_equity_usdt=result.starting_equity_usdt, title=title)
+    return {
+        "equity": picture(png, f"equity of {title}"),
+        "run id": result.run_id,
+        "first bar": moment(result.window[0]),
+        "last bar": moment(result.window[1]),
+        "final_equity_usdt": number(result.final_equity_usdt),
+        "trades": len(result.trades),
+        "bars": counters.bars,
+        "filled bars": counters.filled_bars,
+        "ambiguous trades": counters.ambiguous_trades,
+        "liquidations": counters.liquidations,
+        "stopped early": counters.stopped_early or "no",
+    }
+
+
+def _accounts_agree(result: BacktestResult) -> CheckVerdict:
+    """Check that what the trades made, one by one, is what the account shows at the end."""
+    made = math.fsum(result.trades["net_pnl_usdt"])
+    grown = result.final_equity_usdt - result.starting_equity_usdt
+    difference = abs(made - grown)
+    # Nothing but the order of additions may come between the two sums.
+    allowed = 1e-9 * max(result.starting_equity_usdt, abs(grown)) * max(1, len(result.trades))
+    figures = {"trades_usdt": made, "account_usdt": grown, "difference_usdt": difference}
+    if difference > allowed:
+        raise GateRefused(
+            f"the trades of run {result.run_id[:12]} made {made:.6f} USDT, the account grew by {grown:.6f}",
+            way_out="this is a fault of the simulator: keep the run and report it",
+        )
+    return CheckVerdict(ACCOUNTS_AGREE, True, metadata=numbers(figures, tuple(figures)))
+
+
+def _gates_verdict(decision: PromotionDecision) -> CheckVerdict:
+    refusing = [result for result in decision.gates if not result.passed]
+    said = "; ".join(f"{result.gate}: {result.summary}" for result in refusing)
+    return CheckVerdict(
+        PROMOTION_GATES,
+        decision.promoted,
+        description=said or f"all {len(decision.gates)} gates passed",
+        metadata={"gates": _gates_table(decision)},
+    )
+
+
+def _decision_metadata(decision: PromotionDecision) -> dict[str, Any]:
+    return {
+        "decision": decision.decision.value,
+        "refused by": decision.refused_by or "nothing",
+        "stage": decision.stage.value,
+        "decided at": moment(decision.decided_at_ms),
+        "gates": _gates_table(decision),
+    }
+
+
+def _gates_table(decision: PromotionDecision) -> dg.MetadataValue[Any]:
+    return table(
+        [
+            {"gate": result.gate, "passed": result.passed, "finding": result.summary, "checks": result.checks}
+            for result in decision.gates
+        ]
+    )

@@ -1,0 +1,102 @@
+"""Where the parts come together: settings in, fresh Definitions out.
+
+Everything the code location holds is listed here, and everything can be replaced by an argument, so that
+tests and commands build their own without patching anything.
+
+https://docs.dagster.io/guides/build/projects-and-components
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from engine.errors import ConfigurationError
+from engine.settings import TradeSettings
+from engine.strategies.card_plan import PlanFolder, load_plans
+from trade_assets.assets.cards import card_assets
+from trade_assets.assets.idea_cards import idea_cards_asset
+from trade_assets.assets.market import market_assets
+from trade_assets.io import ArtifactIOManager, Artifacts
+from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, WATCHER, NullWatcher
+from trade_assets.partitions import Universe
+from trade_assets.resources import Clock, ExchangeClient, MarketDatabase, PromotionDatabase
+from trade_assets.schedules import daily_sync_schedule
+from trade_assets.sensors import candle_close_sensor
+
+log = logging.getLogger(__name__)
+
+
+def build_defs(
+    settings: TradeSettings,
+    *,
+    folder: PlanFolder | None = None,
+    resource_overrides: Mapping[str, Any] | None = None,
+    sensors: list[dg.SensorDefinition] | None = None,
+    schedules: list[dg.ScheduleDefinition] | None = None,
+) -> dg.Definitions:
+    """Return the definitions of the code location, new at each call.
+
+    Parameters
+    ----------
+    settings : TradeSettings
+        Where things are.
+    folder : PlanFolder, optional
+        The cards; those of the settings' folder by default. Cards that cannot be used are left out, logged,
+        and fail the check of the asset `idea_cards`.
+    resource_overrides : mapping, optional
+        Resources by key, in place of the default ones.
+    sensors, schedules : list, optional
+        In place of the default ones.
+    """
+    cards = usable_cards(settings) if folder is None else folder
+    for name, error in cards.errors.items():
+        log.warning("%s is left out: %s", name, error)
+    universe = universe_of(settings, cards)
+    assets = [
+        *market_assets(timeframes=universe.timeframes, history_start_ms=settings.history_start_ms),
+        *(asset for plan in cards.plans.values() for asset in card_assets(plan)),
+    ]
+    return dg.Definitions(
+        assets=[idea_cards_asset(settings), *(asset.definition(universe) for asset in assets)],
+        resources=default_resources(settings) | dict(resource_overrides or {}),
+        sensors=[candle_close_sensor(universe, cards.plans.values())] if sensors is None else sensors,
+        schedules=[daily_sync_schedule(universe)] if schedules is None else schedules,
+        # Runs are processes of their own already, and a process per step costs three seconds each.
+        executor=dg.in_process_executor,
+    )
+
+
+def usable_cards(settings: TradeSettings) -> PlanFolder:
+    """Return the cards of the settings' folder; none, with a warning in the log, where there is no folder."""
+    try:
+        return load_plans(settings.cards_dir)
+    except ConfigurationError as error:
+        log.warning("%s", error)
+        return PlanFolder({}, {})
+
+
+def universe_of(settings: TradeSettings, cards: PlanFolder) -> Universe:
+    """Return the partitions: what the cards name, and what the settings add."""
+    named = [plan.card for plan in cards.plans.values()]
+    symbols = {symbol for card in named for symbol in card.symbols} | set(settings.extra_symbols)
+    timeframes = {each for card in named for each in card.timeframes.roles().values()}
+    timeframes |= set(settings.extra_timeframes)
+    return Universe.of(symbols, timeframes)
+
+
+def default_resources(settings: TradeSettings) -> dict[str, Any]:
+    """Return the resources by key."""
+    artifacts = Artifacts(base_uri=settings.artifacts_uri)
+    return {
+        "market_database": MarketDatabase(database=str(settings.market_database)),
+        "promotion_database": PromotionDatabase(database=str(settings.promotion_database)),
+        "exchange": ExchangeClient(base_url=settings.exchange_url),
+        "clock": Clock(),
+        ARTIFACTS: artifacts,
+        IO_MANAGER: ArtifactIOManager(artifacts=artifacts),
+        WATCHER: NullWatcher(),
+    }

@@ -1,0 +1,82 @@
+"""Checks: verdicts on what an asset made, per partition.
+
+An asset names its checks; the code that makes a partition returns a `CheckVerdict` for each. One is the
+gate: what breaks it is refused before it is written, and the verdict is kept as data as well (see
+`artifacts.py`), because Dagster's blocking ends with the run. What the checks test belongs to `engine`.
+
+https://docs.dagster.io/guides/test/asset-checks
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from engine.errors import DataError, GateRefused, SimulationError, TradeError
+from trade_assets.partitions import Partition
+
+SCHEMA = "schema"
+
+
+@dataclass(frozen=True)
+class CheckVerdict:
+    """What a check says of one partition.
+
+    Parameters
+    ----------
+    check : str
+        Name of the check.
+    passed : bool
+        Its verdict.
+    description : str
+        The finding in words.
+    metadata : mapping
+        Figures for the UI.
+    """
+
+    check: str
+    passed: bool
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_specs(
+    asset_key: dg.AssetKey, gate: str | None, notes: tuple[str, ...], partitions: dg.PartitionsDefinition
+) -> list[dg.AssetCheckSpec]:
+    """Return the specs of an asset's checks: the gate, which blocks what is downstream, and the notes.
+
+    Each has the partitions definition: a check without one is stored for no partition.
+    """
+    named = [(gate, True)] if gate else []
+    named += [(note, False) for note in notes]
+    return [
+        dg.AssetCheckSpec(name, asset=asset_key, blocking=blocking, partitions_def=partitions)
+        for name, blocking in named
+    ]
+
+
+def evaluation(
+    asset_key: dg.AssetKey, partition: Partition, verdict: CheckVerdict, *, blocking: bool
+) -> dg.AssetCheckEvaluation:
+    """Return the event that records a verdict for its partition.
+
+    The event and not an `AssetCheckResult`, which in a run over a range is stored for no partition at all.
+    """
+    return dg.AssetCheckEvaluation(
+        asset_key=asset_key,
+        check_name=verdict.check,
+        passed=verdict.passed,
+        description=verdict.description,
+        metadata=verdict.metadata,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        blocking=blocking,
+        partition=partition.key,
+    )
+
+
+def is_verdict(error: TradeError) -> bool:
+    """Whether an error says something about the data, rather than about a setting or the exchange."""
+    return isinstance(error, DataError | GateRefused | SimulationError)

@@ -1,0 +1,265 @@
+"""An asset from one function that makes one partition.
+
+`PartitionedAsset` wraps a function from the values of a partition's inputs to what is made of them. Reading
+the inputs, going through a range, recording checks, refusing before anything is written and turning our
+errors into what Dagster shows are the same for every asset, and are here.
+
+https://docs.dagster.io/guides/build/assets/defining-assets
+"""
+
+# No `from __future__ import annotations` here: Dagster wants the context's annotation as a type, not as text.
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import dagster as dg
+
+from engine.errors import ExchangeUnavailable, TradeError
+from engine.timeframes import Timeframe
+from trade_assets.artifacts import Address
+from trade_assets.checks import SCHEMA, CheckVerdict, check_specs, evaluation, is_verdict
+from trade_assets.io import ArtifactInput, Artifacts, Product
+from trade_assets.partitions import Partition, Universe, largest_first, read_at_once
+
+IO_MANAGER = "artifact_io"
+ARTIFACTS = "artifacts"
+WATCHER = "watcher"
+
+
+class Watcher(Protocol):
+    """Somebody who wants to know how far a run is."""
+
+    def starting(self, asset: str, partition: Partition) -> None:
+        """Be told that a partition of `asset` is being made."""
+
+    def made(self, asset: str, partition: Partition, seconds: float) -> None:
+        """Be told that it was made, and how long that took apart from Dagster's own work."""
+
+
+class NullWatcher(dg.ConfigurableResource[None]):
+    """Watches nothing."""
+
+    def starting(self, asset: str, partition: Partition) -> None:
+        """Do nothing."""
+
+    def made(self, asset: str, partition: Partition, seconds: float) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a function made of one partition.
+
+    Parameters
+    ----------
+    value
+        What is stored; see `formats.py`.
+    metadata : mapping
+        For the UI.
+    verdicts : tuple of CheckVerdict
+        What the asset's checks say. One that is not mentioned has passed: the function would have raised.
+    """
+
+    value: Any
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    verdicts: tuple[CheckVerdict, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """The partition to make, and the resources to make it with."""
+
+    partition: Partition
+    resources: Any
+
+
+@dataclass(frozen=True)
+class Input:
+    """An upstream asset.
+
+    Parameters
+    ----------
+    asset_key : tuple of str
+        Which.
+    timeframes : collection of Timeframe, optional
+        If given, the function gets a dictionary of these timeframes of its symbol; else the value of its own
+        partition.
+    is_argument : bool, optional
+        Whether the function gets it at all. It is read in any case: a refusal that stands there holds.
+    """
+
+    asset_key: tuple[str, ...]
+    timeframes: Collection[Timeframe] | None = None
+    is_argument: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionedAsset:
+    """What an asset is, apart from the partitions there are.
+
+    Parameters
+    ----------
+    key, group, code_version, description, kinds
+        As in Dagster.
+    make : callable
+        From a `Work` and the inputs' values by name to a `Made`; raises `TradeError` to refuse.
+    inputs : mapping of str to Input, optional
+        Upstream assets by the name of the function's argument.
+    applies : callable, optional
+        Which partitions there is anything to make for; all by default. Where there is nothing, nothing is
+        made, what is downstream is skipped and the run is green.
+    made_at : Timeframe, optional
+        The timeframe whose partitions read the inputs that name timeframes.
+    gate : str or None, optional
+        Name of the check that blocks what is downstream: an error about the data fails it.
+    notes : tuple of str, optional
+        Names of checks that are shown and stop nothing.
+    resources : collection of str, optional
+        Keys of the resources `make` uses.
+    retries : RetryPolicy, optional
+        For an exchange that does not answer. Nothing else is tried again.
+    """
+
+    key: tuple[str, ...]
+    make: Callable[..., Made]
+    group: str
+    code_version: str
+    description: str
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    applies: Callable[[Partition], bool] | None = None
+    made_at: Timeframe | None = None
+    gate: str | None = SCHEMA
+    notes: tuple[str, ...] = ()
+    resources: Collection[str] = ()
+    kinds: Collection[str] = ()
+    retries: dg.RetryPolicy | None = None
+
+    @property
+    def asset_key(self) -> dg.AssetKey:
+        """Dagster's form of the key."""
+        return dg.AssetKey(list(self.key))
+
+    def definition(self, universe: Universe) -> dg.AssetsDefinition:
+        """Return the asset over the partitions of `universe`."""
+
+        @dg.asset(
+            key=self.asset_key,
+            ins={name: self._asset_in(each, universe) for name, each in self.inputs.items()},
+            partitions_def=universe.partitions,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+            check_specs=check_specs(self.asset_key, self.gate, self.notes, universe.partitions),
+            output_required=False,
+            dagster_type=dg.Any,
+            io_manager_key=IO_MANAGER,
+            required_resource_keys={ARTIFACTS, WATCHER, *self.resources},
+            group_name=self.group,
+            code_version=self.code_version,
+            description=self.description,
+            kinds=set(self.kinds),
+            retry_policy=self.retries,
+        )
+        def asset(context: dg.AssetExecutionContext, **readers: ArtifactInput) -> Iterator[Any]:
+            yield from self._make_all(context, readers)
+
+        return asset
+
+    def _asset_in(self, wanted: Input, universe: Universe) -> dg.AssetIn:
+        key = list(wanted.asset_key)
+        if wanted.timeframes is None or self.made_at is None:
+            return dg.AssetIn(key)
+        mapping = read_at_once(universe.timeframes, at=self.made_at, reads=wanted.timeframes)
+        return dg.AssetIn(key, partition_mapping=mapping)
+
+    def _make_all(
+        self, context: dg.AssetExecutionContext, readers: Mapping[str, ArtifactInput]
+    ) -> Iterator[Any]:
+        """Make every partition of the run; write all of them, or none if one of them fails."""
+        products: dict[Partition, Product] = {}
+        failures: dict[Partition, TradeError] = {}
+        for key in context.partition_keys:
+            partition = Partition.parse(key)
+            if self.applies is not None and not self.applies(partition):
+                context.log.info(f"there is nothing to make for {partition}")
+                continue
+            try:
+                made, product = self._make_one(context, partition, readers)
+            except TradeError as error:
+                failures[partition] = error
+                if is_verdict(error):
+                    yield from self._refuse(context, partition, error)
+                continue
+            products[partition] = product
+            yield from self._verdicts(context, partition, made.verdicts)
+            shown = {"symbol": partition.symbol, "timeframe": str(partition.timeframe), **made.metadata}
+            context.add_asset_metadata(shown, self.asset_key, partition.key)
+        if failures:
+            raise self._failure(failures)
+        for check in sorted(context.selected_asset_check_keys):
+            output = context.assets_def.get_output_name_for_asset_check_key(check)
+            yield dg.Output(None, output_name=output)
+        if products:
+            output = context.assets_def.get_output_name_for_asset_key(self.asset_key)
+            yield dg.Output(products, output_name=output)
+
+    def _make_one(
+        self, context: dg.AssetExecutionContext, partition: Partition, readers: Mapping[str, ArtifactInput]
+    ) -> tuple[Made, Product]:
+        watcher: Watcher = context.resources.watcher
+        watcher.starting("/".join(self.key), partition)
+        started = time.perf_counter()
+        values, taken = self._read_inputs(partition, readers)
+        made = self.make(Work(partition, context.resources), **values)
+        watcher.made("/".join(self.key), partition, time.perf_counter() - started)
+        return made, Product(made.value, self.code_version, taken)
+
+    def _read_inputs(
+        self, partition: Partition, readers: Mapping[str, ArtifactInput]
+    ) -> tuple[dict[str, Any], dict[str, str]]:
+        values: dict[str, Any] = {}
+        taken: dict[str, str] = {}
+        for name, wanted in self.inputs.items():
+            if wanted.timeframes is None:
+                value, hashes = readers[name].read(partition)
+            else:
+                value, hashes = {}, {}
+                for timeframe in largest_first(wanted.timeframes):
+                    value[timeframe], hash_of_it = readers[name].read(partition.at(timeframe))
+                    hashes |= hash_of_it
+            taken |= hashes
+            if wanted.is_argument:
+                values[name] = value
+        return values, taken
+
+    def _verdicts(
+        self, context: dg.AssetExecutionContext, partition: Partition, verdicts: tuple[CheckVerdict, ...]
+    ) -> Iterator[dg.AssetCheckEvaluation]:
+        said = {verdict.check: verdict for verdict in verdicts}
+        for check in sorted(context.selected_asset_check_keys):
+            verdict = said.get(check.name, CheckVerdict(check.name, True))
+            yield evaluation(self.asset_key, partition, verdict, blocking=check.name == self.gate)
+
+    def _refuse(
+        self, context: dg.AssetExecutionContext, partition: Partition, error: TradeError
+    ) -> Iterator[dg.AssetCheckEvaluation]:
+        if self.gate is not None:
+            verdict = CheckVerdict(self.gate, False, str(error))
+            yield evaluation(self.asset_key, partition, verdict, blocking=True)
+        artifacts: Artifacts = context.resources.artifacts
+        artifacts.store().refuse(
+            Address(self.key, partition),
+            check=self.gate or "",
+            message=str(error),
+            dagster_run=context.run_id,
+        )
+
+    def _failure(self, failures: Mapping[Partition, TradeError]) -> dg.Failure:
+        """Return what fails the step: the cause in words, where Dagster would show a traceback."""
+        told = "\n".join(f"{partition}: {error}" for partition, error in failures.items())
+        unavailable = all(isinstance(error, ExchangeUnavailable) for error in failures.values())
+        return dg.Failure(
+            description=f"{'/'.join(self.key)} was not made for {told}",
+            metadata={partition.key: str(error) for partition, error in failures.items()},
+            allow_retries=unavailable and self.retries is not None,
+        )

@@ -1,0 +1,40 @@
+"""Schedules: the whole market once a day.
+
+https://docs.dagster.io/guides/automate/schedules
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from trade_assets.assets.market import MARKET_KEYS
+from trade_assets.partitions import Universe
+from trade_assets.ranges import symbol_ranges
+
+# Twenty minutes after the daily candle: out of the way of everybody who asks at midnight.
+DAILY_CRON = "20 0 * * *"
+
+
+def daily_sync_schedule(universe: Universe) -> dg.ScheduleDefinition:
+    """Return the schedule `daily_sync`: every symbol at every timeframe, whether or not a card is due.
+
+    It keeps what no candle close touches: rules, open interest, timeframes no card trades. Stopped until it
+    is started in the UI, for the reason given at `sensors.candle_close_sensor`.
+    """
+
+    @dg.schedule(
+        name="daily_sync",
+        target=dg.AssetSelection.assets(*(dg.AssetKey(list(key)) for key in MARKET_KEYS)),
+        cron_schedule=DAILY_CRON,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Syncs and heals every symbol at every timeframe.",
+    )
+    def daily_sync(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        day = context.scheduled_execution_time.date().isoformat()
+        return [
+            dg.RunRequest(run_key=f"{each}|{day}", tags=each.tags())
+            for each in symbol_ranges(universe.symbols, universe.timeframes)
+        ]
+
+    return daily_sync
