@@ -12,14 +12,9 @@ from types import MappingProxyType
 from engine.features.indicators import momentum, moving_averages, statistics, trend, volatility, volume
 from engine.features.spec import IndicatorSpec
 
+FAMILIES = (moving_averages, momentum, trend, volatility, volume, statistics)
 
-def _catalogue() -> Mapping[str, IndicatorSpec]:
-    families = (moving_averages, momentum, trend, volatility, volume, statistics)
-    entries = [entry for family in families for entry in family.ENTRIES]
-    by_name = {entry.name: entry for entry in entries}
-    if len(by_name) < len(entries):
-        raise ValueError("two indicators have the same name")
-    return MappingProxyType(by_name)
-
-
-INDICATORS: Mapping[str, IndicatorSpec] = _catalogue()
+INDICATORS: Mapping[str, IndicatorSpec] = MappingProxyType(
+    {entry.name: entry for family in FAMILIES for entry in family.ENTRIES}
+)
+"""Every indicator by its name in cards."""

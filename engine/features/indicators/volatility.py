@@ -120,7 +120,10 @@ ENTRIES = (
             "middle = mean of close over `length`, lower and upper = middle -/+ scalar * mean of the true "
             "range; both means are of the kind `mamode` (ema or sma)."
         ),
-        published="Chester Keltner, 1960 (sma); Linda Raschke's, TradingView's ta.kc and pandas-ta's (ema).",
+        published=(
+            "Chester Keltner, 1960 (sma); Linda Raschke, TradingView ta.kc and pandas-ta (ema). The means are "
+            "those of `ema` and `sma` here; pandas-ta's native path takes TA-Lib's where it is installed."
+        ),
         implementation=Implementation.OURS,
         compute=_kc,
         inputs=("high", "low", "close"),

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.features.builder import FeatureFrameBuilder, compute_feature, feature_columns, feature_warmup
-from engine.features.registry import INDICATORS
+from engine.features.registry import FAMILIES, INDICATORS
 from engine.features.spec import SOURCE, Implementation, IndicatorSpec, Memory, ParamKind, ParamSpec
 from engine.idea_card.features import SOURCES, FeatureSpec
 
@@ -36,6 +36,10 @@ def finite_everywhere(outputs: tuple[np.ndarray, ...], warmup: int) -> bool:
 def test_every_indicator_has_a_row_and_there_are_enough_of_them():
     assert sorted(BY_NAME) == NAMES
     assert len(NAMES) >= 24
+
+
+def test_no_two_entries_have_the_same_name():
+    assert sorted(entry.name for family in FAMILIES for entry in family.ENTRIES) == NAMES
 
 
 @pytest.mark.parametrize(("name", "source"), ROUTES)
