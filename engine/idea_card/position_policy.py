@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, override
+from typing import Any, Literal, override
 
-from pydantic import Field
-
-from engine.idea_card.base import CardPart, Count
+from engine.idea_card.base import CardPart, Count, PositiveCount
 from engine.idea_card.findings import Finding
 
 type Direction = Literal["long", "short"]
@@ -28,7 +26,7 @@ class PositionPolicy(CardPart):
     """Whether an entry against the open position closes it and opens the other; else it is ignored."""
     cooldown_bars: Count
     """Exec bars after an exit in which no position is opened; 0 for none."""
-    max_bars_in_trade: Annotated[Count, Field(ge=1)] | None
+    max_bars_in_trade: PositiveCount | None
     """Exec bars after which a position is closed; null for no limit."""
 
     @property

@@ -29,7 +29,10 @@ class ColumnSource(Protocol):
 
 
 class Series(NamedTuple):
-    """Values on the exec grid. `present` is False where one is missing or not finite; None if none is."""
+    """Values on the exec grid; a constant has a single one, of no dimension.
+
+    `present` has the shape of `values`: False where one is missing or not finite. None if all are present.
+    """
 
     values: FloatArray
     present: BoolArray | None

@@ -53,10 +53,9 @@ class Crossing(Leaf):
     @override
     def verdict(self, columns: Columns) -> tuple[BoolArray, BoolArray | None]:
         crossed, present = super().verdict(columns)
-        at_both_bars = np.ones_like(crossed) if present is None else present.copy()
-        if present is not None:
-            at_both_bars[1:] &= present[:-1]
-        at_both_bars[:1] = False
+        present_now = np.broadcast_to(True if present is None else present, crossed.shape)
+        at_both_bars = np.zeros_like(crossed)
+        np.logical_and(present_now[1:], present_now[:-1], out=at_both_bars[1:])
         return crossed, at_both_bars
 
     @override

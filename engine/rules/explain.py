@@ -48,8 +48,6 @@ def _explained(condition: Condition, columns: Columns, bar: int) -> Explanation:
 
 
 def _value_at(series: Series, bar: int) -> float | None:
-    if series.values.ndim == 0:
-        return float(series.values)
-    if series.present is not None and not series.present[bar]:
-        return None
-    return float(series.values[bar])
+    at = () if series.values.ndim == 0 else bar
+    present = series.present is None or series.present[at]
+    return float(series.values[at]) if present else None

@@ -134,8 +134,9 @@ class Arithmetic(Operand):
         every = [columns.series(part) for part in self.parts]
         with np.errstate(all="ignore"):
             values = reduce(CALCULATIONS[self.operator].apply, (series.values for series in every))
-        present = reduce(both, (series.present for series in every))
-        return Series(values, both(present, presence(values)))
+        present = both(reduce(both, (series.present for series in every)), presence(values))
+        # a missing constant (1 / 0) makes every bar missing
+        return Series(values, None if present is None else np.broadcast_to(present, values.shape))
 
     @override
     def references(self) -> frozenset[Reference]:

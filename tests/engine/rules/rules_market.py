@@ -1,0 +1,70 @@
+"""A hand-made market for the tests of this folder: three timeframes, columns given bar by bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.errors import CardError, CardProblem
+from engine.idea_card.signal_rules import SignalRules
+from engine.rules.compile import evaluate
+from engine.rules.names import NameTable
+from engine.rules.nodes import Condition
+from engine.rules.parse import parse_signal_rules
+
+EXEC_BARS_IN = {"exec": 1, "mtf": 2, "htf": 4}
+
+NAMES = NameTable(
+    features={"fast": ("",), "slow": ("",), "mid": ("",), "bands": ("lower", "upper"), "trend": ("",)},
+    feature_roles={"fast": "exec", "slow": "exec", "mid": "mtf", "bands": "mtf", "trend": "htf"},
+    roles=("exec", "mtf", "htf"),
+)
+
+
+class Market:
+    """A column source over lists of a timeframe's own bars; shows the last closed bar, as the design says."""
+
+    def __init__(self, exec_bars: int, columns: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+        self.exec_bars = exec_bars
+        self._columns = columns
+
+    def column(self, name: str, role: str, offset: int) -> np.ndarray:
+        own = self._columns[role][name]
+        values = np.full(self.exec_bars, np.nan)
+        for bar in range(self.exec_bars):
+            index = (bar + 1) // EXEC_BARS_IN[role] - 1 - offset
+            if 0 <= index < len(own):
+                values[bar] = own[index]
+        return values
+
+
+def exec_market(**columns: Sequence[float]) -> Market:
+    """Return a market of exec bars only; the columns must be of one length."""
+    [length] = {len(values) for values in columns.values()}
+    return Market(length, {"exec": columns})
+
+
+def tree(raw: Any) -> Condition:
+    """Return the tree of one condition."""
+    condition = parse_signal_rules(SignalRules(entry_long=raw), NAMES).entry_long
+    assert condition is not None
+    return condition
+
+
+def problems_of(raw: Any) -> tuple[CardProblem, ...]:
+    """Return what is wrong with a condition."""
+    try:
+        tree(raw)
+    except CardError as error:
+        return error.problems
+    return ()
+
+
+def truth(raw: Any, market: Market) -> list[bool]:
+    """Return where a condition holds."""
+    held = evaluate(tree(raw), market)
+    assert held.dtype == np.bool_
+    assert held.shape == (market.exec_bars,)
+    return held.tolist()
