@@ -121,7 +121,7 @@ ENTRIES = (
             "range; both means are of the kind `mamode` (ema or sma)."
         ),
         published=(
-            "Chester Keltner, 1960 (sma); Linda Raschke, TradingView ta.kc and pandas-ta (ema). The means are "
+            "Chester Keltner, 1960 (sma); Linda Raschke, TradingView ta.kc, pandas-ta (ema). The means are "
             "those of `ema` and `sma` here; pandas-ta's native path takes TA-Lib's where it is installed."
         ),
         implementation=Implementation.OURS,
