@@ -89,8 +89,17 @@ def refuse(failure: ToolFailure, *, said: bool = False) -> NoReturn:
     from engine.tools.registry import BAD_ARGUMENTS
 
     if not said:
-        screen.messages().print(screen.failure(failure.message, failure.way_out))
+        screen.messages().print(screen.failure(failure.message, failure.way_out), soft_wrap=True)
     raise typer.Exit(USAGE if failure.kind == BAD_ARGUMENTS else REFUSED)
+
+
+def show_fault(error: Exception) -> None:
+    """Show a fault of the program."""
+    from engine.cli import screen
+    from engine.tools.registry import internal_fault
+
+    fault = internal_fault(error)
+    screen.messages().print(screen.failure(fault.message, fault.way_out), soft_wrap=True)
 
 
 def _execute(tool: str, arguments: Mapping[str, Any], *, watched: bool) -> ToolResult:

@@ -6,12 +6,16 @@ Exit codes: 0 the command did what it was asked (a card that the gates refuse is
 
 from __future__ import annotations
 
+import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from engine.cli.calling import call, configure_logging
+from engine.cli.calling import REFUSED, call, configure_logging, show_fault
+
+log = logging.getLogger(__name__)
 
 EPILOG = (
     "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted. "
@@ -180,6 +184,11 @@ def cards_show(card: CardName, as_json: AsJson = False) -> None:
 
 
 def main() -> None:
-    """Run `trade`."""
+    """Run `trade`. Whatever happens, what is shown is a message and a way out, never a traceback."""
     configure_logging()
-    app()
+    try:
+        app()
+    except Exception as error:  # the last resort of a program that people look at
+        log.exception("the command failed in a way nobody foresaw")
+        show_fault(error)
+        sys.exit(REFUSED)

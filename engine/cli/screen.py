@@ -30,7 +30,7 @@ def messages() -> Console:
 
 
 def failure(message: str, way_out: str = "") -> Text:
-    """Return what went wrong and the way out, as two paragraphs."""
+    """Return what went wrong and the way out, a line each; print it with `soft_wrap`."""
     text = Text.assemble(("Refused  ", "bold red"), message)
     if way_out:
         text.append_text(Text.assemble(("\nWay out  ", "bold green"), way_out))
@@ -45,7 +45,7 @@ def market_notice(market: dict[str, Any]) -> Panel | Text:
             return Panel(
                 Text.assemble(
                     ("GENERATED MARKET  ", "bold"),
-                    f"The sandbox made these prices up ({identity}). They say nothing about any real market.",
+                    f"Prices made up by the sandbox ({identity}): no evidence about a real market.",
                 ),
                 border_style="yellow",
                 style="yellow",

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.json import JSON
 from rich.table import Table
 from rich.text import Text
 
@@ -60,6 +59,13 @@ def _facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
     for name, value in rows:
         table.add_row(Text(name, style="dim"), value)
     return table
+
+
+def _lines(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    # Not wrapped and not cut: these are for copying.
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        console.print(Text.assemble((f"{name:<{width}}  ", "dim"), value), soft_wrap=True)
 
 
 def _unusable(console: Console, files: Sequence[Row]) -> None:
@@ -132,7 +138,9 @@ def card_problems(console: Console, data: Row) -> None:
 
 
 def card(console: Console, data: Row) -> None:
-    """Show one card in full."""
+    """Show one card in full, as YAML."""
+    import yaml
+
     warmup = ", ".join(f"{role} {bars}" for role, bars in data["warmup_bars"].items())
     console.print(
         _facts(
@@ -144,7 +152,8 @@ def card(console: Console, data: Row) -> None:
             ]
         )
     )
-    console.print(JSON.from_data(data["card"]))
+    text = yaml.safe_dump(data["card"], sort_keys=False, default_flow_style=None, width=100)
+    console.print(Text(text, style="cyan"))
 
 
 def backtest(console: Console, data: Row) -> None:
@@ -153,29 +162,28 @@ def backtest(console: Console, data: Row) -> None:
 
     metrics = data["metrics"]
     start, end = data["window"]
-    head = f"{data['card']} {data['card_version']} on {data['symbol']} {data['timeframe']}"
+    head = f"{data['card_id']} {data['card_version']} on {data['symbol']} {data['exec_timeframe']}"
     console.print(Text(head, style="bold"))
     console.print(
-        Text(f"{_moment(start)} to {_moment(end)} UTC, {number(data['bars'], 0)} bars", style="dim")
+        Text(
+            f"{_moment(start)} to {_moment(end)} UTC, {number(data['counters']['bars'], 0)} bars", style="dim"
+        )
     )
     rows: list[tuple[str, str | Text]] = [
         (spec.title, _metric(spec, metrics)) for spec in map(metric_spec, HEADLINES)
     ]
     console.print(_facts([*rows, ("Decision", verdict(data["decision"], data["refused_by"]))]))
-    if data["stopped_early"]:
-        console.print(Text(f"The run ended early: {data['stopped_early']}", style="yellow"))
+    if stopped := data["counters"]["stopped_early"]:
+        when = _moment(data["counters"]["stopped_at"])
+        console.print(Text(f"The run ended early, at {when}: {stopped}", style="yellow"))
     console.print(market_notice(data["market"]))
-    console.print(
-        _facts([("Run", data["run_id"]), ("Artifacts", data["folder"]), ("Report", data["report"])])
-    )
+    _lines(console, [("Run", data["run_id"]), ("Artifacts", data["folder"]), ("Report", data["report"])])
 
 
 def reports(console: Console, data: Row) -> None:
     """Show where the reports are."""
-    table = _table("Card", "Symbol", "Timeframe", "Report")
-    for report in data["reports"]:
-        table.add_row(report["card"], report["symbol"], report["timeframe"], report["path"])
-    console.print(table)
+    names = [f"{report['card']} {report['symbol']} {report['timeframe']}" for report in data["reports"]]
+    _lines(console, [(name, report["path"]) for name, report in zip(names, data["reports"], strict=True)])
     console.print(market_notice(data["market"]))
 
 

@@ -54,14 +54,14 @@ class BarProgress:
 
 
 class LineProgress:
-    """Writes a line when a task starts and ends, and every ten seconds between, for logs and pipes."""
+    """Writes a line when a task ends, and every ten seconds before that, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._done: dict[str, int] = {}
         self._total: dict[str, int] = {}
         self._began: dict[str, float] = {}
-        self._written_at = 0.0
+        self._last_line_at = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -72,14 +72,14 @@ class LineProgress:
         pass
 
     def start(self, task: str, total: int) -> None:
-        """Say that `task` begins."""
-        self._done[task], self._total[task], self._began[task] = 0, total, time.monotonic()
-        self._write(f"{task}: 0 of {total}")
+        """Begin to count."""
+        self._done[task], self._total[task] = 0, total
+        self._began[task] = self._last_line_at = time.monotonic()
 
     def advance(self, task: str, steps: int = 1, *, note: str = "") -> None:
         """Count; say so if nothing was said for a while."""
         self._done[task] += steps
-        if time.monotonic() - self._written_at >= LINE_EVERY_S:
+        if time.monotonic() - self._last_line_at >= LINE_EVERY_S:
             self._write(f"{task}: {self._done[task]} of {self._total[task]} {note}".rstrip())
 
     def finish(self, task: str) -> None:
@@ -89,7 +89,7 @@ class LineProgress:
 
     def _write(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False)
-        self._written_at = time.monotonic()
+        self._last_line_at = time.monotonic()
 
 
 def watch(console: Console) -> BarProgress | LineProgress:

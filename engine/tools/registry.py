@@ -246,13 +246,16 @@ class ToolRegistry:
             return ended(error=ToolFailure.of(error))
         except Exception as error:  # the promise is a result, whatever a tool does
             log.exception("%s failed in a way nobody foresaw", name)
-            return ended(
-                error=ToolFailure(
-                    INTERNAL_FAULT,
-                    f"{type(error).__name__}: {error}",
-                    "this is a fault of the program: TRADE_DEBUG=1 shows where it is",
-                )
-            )
+            return ended(error=internal_fault(error))
+
+
+def internal_fault(error: Exception) -> ToolFailure:
+    """Return the failure that an exception stands for which nobody foresaw."""
+    return ToolFailure(
+        INTERNAL_FAULT,
+        f"{type(error).__name__}: {error}",
+        "this is a fault of the program: TRADE_DEBUG=1 shows where it is",
+    )
 
 
 def _argument_failure(spec: ToolSpec[Any], error: ValidationError) -> ToolFailure:
