@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.features import recursions
 from engine.features.registry import INDICATORS
 
 NAN = np.nan
@@ -152,6 +153,15 @@ def test_supertrend():
     # row 5: hl2 10.5, range 3, ATR 3.3125: upper 13.8125. Down, 13.8125
     np.testing.assert_allclose(direction, [NAN, -1, 1, 1, -1, -1])
     np.testing.assert_allclose(trend, [NAN, 12, 9.5, 11.75, 14.625, 13.8125])
+
+
+def test_supertrend_keeps_a_band_that_was_closed_upon_but_not_crossed():
+    # bands one away from the middle. Row 1 closes above the upper band 11: up, 11. Row 2: 12, and closes on it.
+    # Row 3: the new lower band 10 is below 12, and 12 was not crossed
+    middle, close = np.array([10.0, 12, 13, 11]), np.array([10.0, 11.5, 12, 12.5])
+    line, direction = recursions.supertrend(middle, close, np.ones(4))
+    np.testing.assert_array_equal(line, [11, 11, 12, 12])
+    np.testing.assert_array_equal(direction, [-1, 1, 1, 1])
 
 
 def test_parabolic_sar():
