@@ -156,7 +156,7 @@ def test_supertrend():
 
 
 def test_supertrend_keeps_a_band_that_was_closed_upon_but_not_crossed():
-    # bands one away from the middle. Row 1 closes above the upper band 11: up, 11. Row 2: 12, and closes on it.
+    # Bands one off the middle. Row 1 closes above the upper band 11: up, 11. Row 2: 12, and closes on it.
     # Row 3: the new lower band 10 is below 12, and 12 was not crossed
     middle, close = np.array([10.0, 12, 13, 11]), np.array([10.0, 11.5, 12, 12.5])
     line, direction = recursions.supertrend(middle, close, np.ones(4))
