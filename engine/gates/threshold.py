@@ -79,4 +79,8 @@ def _distance(spec: MetricSpec, observed: float, threshold: float) -> str:
     if not math.isfinite(observed):
         return "not defined for this run"
     side = "below" if observed < threshold else "above"
-    return f"{abs(observed - threshold):.6g} {spec.unit.suffix}".rstrip() + f" {side}"
+    distance = abs(observed - threshold)
+    shown = spec.shown(distance)
+    if shown == spec.shown(0.0):  # rounded away
+        shown = f"{distance:.2g} {spec.unit.suffix}".rstrip()
+    return f"{shown} {side}"

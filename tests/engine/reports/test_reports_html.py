@@ -1,0 +1,205 @@
+import base64
+import gzip
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report_runs import decision_on_run, metrics_of_run, sample_run
+from upath import UPath
+
+from engine.gates.catalogue import PROMOTION_GATES
+from engine.metrics.catalogue import METRICS
+from engine.reports.html import render_report, write_report
+from engine.timeframes import Timeframe
+
+
+def report_of(run, *, generated=True, decided=True) -> str:
+    metrics = metrics_of_run(run)
+    decision = decision_on_run(run, metrics) if decided else None
+    return render_report(run, metrics, decision, generated=generated)
+
+
+def chart_data_in(page: str) -> dict:
+    found = re.search(r'<script type="text/plain" id="data">([^<]+)</script>', page)
+    return json.loads(gzip.decompress(base64.b64decode(found[1])))
+
+
+def numbers(packed: str, dtype: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(packed), dtype=dtype)
+
+
+class Outline(HTMLParser):
+    """Collects attributes that would make a browser fetch something, and checks that tags close."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetches: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.fetches += [pair for pair in attrs if pair[0] in {"src", "href", "srcset", "action", "data"}]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_report_is_one_well_formed_file_that_fetches_nothing():
+    page = report_of(sample_run())
+    outline = Outline()
+    outline.feed(page)
+    assert outline.open == []
+    assert outline.fetches == []
+    assert "default-src &#x27;none&#x27;" in page
+    assert "url(" not in page
+
+
+def test_a_generated_market_is_announced_and_a_real_one_is_not():
+    run = sample_run()
+    words = "Generated market: this is the sandbox, not Bybit"
+    assert words in report_of(run, generated=True)
+    assert words not in report_of(run, generated=False)
+
+
+def test_the_header_says_what_ran_and_by_which_hashes():
+    run = sample_run()
+    page = report_of(run)
+    for text in (run.run_id, run.system_hash, run.data_fingerprint, "trend_pullback", "BTCUSDT 15m",
+                 "2023-01-01 00:00:00 to 2023-01-21 20:00:00 UTC"):  # fmt: skip
+        assert text in page
+
+
+def test_every_gate_and_every_metric_is_shown():
+    run = sample_run()
+    metrics = metrics_of_run(run)
+    page = report_of(run)
+    assert "Not promoted to backtested: refused by min_trades" in page
+    for gate in PROMOTION_GATES:
+        assert f"<td>{gate.name}</td>" in page
+    for spec in METRICS:
+        assert f"<th>{spec.title}</th>" in page, spec.title
+        assert spec.shown(getattr(metrics, spec.name)) in page
+    assert "<th>below_min_notional</th>" in page
+
+
+def test_a_run_nobody_decided_on_says_so():
+    assert "No decision was asked for" in report_of(sample_run(), decided=False)
+
+
+def test_a_run_that_stopped_early_says_why_and_when():
+    page = report_of(sample_run(stopped_early="account_blown"))
+    assert "The run stopped early</strong>account blown at 2023-01-21 20:00:00 UTC" in page
+    assert "stopped early" not in report_of(sample_run())
+
+
+def test_text_from_a_card_cannot_become_markup():
+    page = report_of(sample_run(card_id='<script>alert("x")</script>&'))
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;" in page
+
+
+def test_the_trade_table_is_limited_and_says_how_many_are_left_out():
+    page = report_of(sample_run(5_000, trades=1_000))
+    assert "The first 300 of 1,000 trades; 700 later ones are left out" in page
+    assert "All 40 trades." in report_of(sample_run())
+    assert "No trades." in report_of(sample_run(trades=0))
+
+
+def test_the_charts_get_every_bar_of_two_years_of_15m():
+    run = sample_run(70_000, trades=1_600)
+    data = chart_data_in(report_of(run))
+    assert data["equity"]["at"] is None
+    sent = numbers(data["equity"]["values"], "<f4")
+    np.testing.assert_array_equal(sent, run.equity["equity_usdt"].to_numpy().astype(np.float32))
+    assert (data["first_ms"], data["step_ms"]) == (int(run.equity["ts_close"][0]), Timeframe.M15.ms)
+    seconds = numbers(data["trades"]["entry_s"][1], "<u4").astype(np.int64)
+    entries = seconds * 1000 + data["first_ms"] - data["step_ms"]
+    np.testing.assert_array_equal(entries, run.trades["ts_entry"])
+
+
+def test_more_bars_than_a_chart_needs_are_thinned_to_their_extremes():
+    run = sample_run(150_000, trades=10, timeframe=Timeframe.M1)
+    data = chart_data_in(report_of(run))
+    at = numbers(data["close"]["at"], "<u4")
+    close = run.equity["close"].to_numpy()
+    assert len(at) <= 100_000
+    np.testing.assert_array_equal(numbers(data["close"]["values"], "<f4"), close[at].astype(np.float32))
+    assert {int(close.argmin()), int(close.argmax())} <= set(at.tolist())
+
+
+def test_costs_lead_from_the_result_before_them_to_the_net_result():
+    run = sample_run()
+    data = chart_data_in(report_of(run))
+    costs = dict(zip(data["costs"]["labels"], data["costs"]["values"], strict=True))
+    assert costs["Net"] == pytest.approx(run.trades["net_pnl_usdt"].sum(), abs=1e-3)
+    assert costs["Net"] == pytest.approx(
+        sum(value for name, value in costs.items() if name != "Net"), abs=1e-3
+    )
+    assert costs["Slippage"] == -48.0  # 80 fills of 0.60
+
+
+def test_months_are_compounded_to_years():
+    run = sample_run(400, trades=10, timeframe=Timeframe.D1)
+    data = chart_data_in(report_of(run))
+    assert data["months"]["years"] == [2023, 2024]
+    first, second = data["months"]["cells"]
+    assert None not in first
+    assert second[2:12] == [None] * 10
+    whole = (1 + first[12] / 100) * (1 + second[12] / 100) - 1
+    assert whole * 100 == pytest.approx(metrics_of_run(run).net_return_pct, abs=1e-3)
+
+
+def test_the_same_run_gives_the_same_bytes_in_another_process():
+    code = (
+        "import hashlib, sys; sys.path.insert(0, sys.argv[1]);"
+        "from test_reports_html import report_of; from report_runs import sample_run;"
+        "print(hashlib.sha256(report_of(sample_run()).encode()).hexdigest())"
+    )
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        env={"PYTHONHASHSEED": "12345", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert elsewhere.stdout.strip() == hashlib.sha256(report_of(sample_run()).encode()).hexdigest()
+
+
+def test_the_file_appears_whole_in_a_folder_made_for_it(tmp_path):
+    run = sample_run()
+    metrics = metrics_of_run(run)
+    path = tmp_path / "reports" / "run.html"
+    for _ in range(2):
+        write_report(run, metrics, None, path, generated=False)
+    assert [item.name for item in path.parent.iterdir()] == ["run.html"]
+    assert path.read_text() == render_report(run, metrics, None, generated=False)
+
+
+def test_the_base_path_may_be_an_object_store():
+    run = sample_run()
+    metrics = metrics_of_run(run)
+    path = UPath("memory://reports/run.html")
+    write_report(run, metrics, None, path, generated=False)
+    assert path.read_text() == render_report(run, metrics, None, generated=False)
+
+
+def test_two_years_of_15m_stay_below_5_mb_and_3_seconds(tmp_path):
+    run = sample_run(70_000, trades=1_600)
+    metrics = metrics_of_run(run)
+    path = tmp_path / "run.html"
+    before = time.perf_counter()
+    write_report(run, metrics, decision_on_run(run, metrics), path, generated=True)
+    seconds = time.perf_counter() - before
+    print(f"report of 70,000 bars: {path.stat().st_size / 1e6:.2f} MB in {seconds:.2f} s")
+    assert path.stat().st_size < 5_000_000
+    assert seconds < 3.0
