@@ -23,7 +23,7 @@ class ColumnSource(Protocol):
         """Return the column as it was visible at each exec bar's close: float64, one value per exec bar.
 
         A higher timeframe gives its last closed bar; `offset` counts back in bars of the role's timeframe.
-        NaN where nothing was visible yet.
+        NaN where nothing was visible yet. `name` is a column of the feature frame, or hl2, hlc3 or ohlc4.
         """
         ...
 

@@ -34,7 +34,8 @@ class UnknownName(Exception):  # noqa: N818
 class Reference:
     """A column of one timeframe, `offset` closed bars of that timeframe back.
 
-    `name` is the column's name in the feature frame: "ema_fast", "bands.lower", "close".
+    `name` is the column's name in the feature frame ("ema_fast", "bands.lower", "close"), or one of the means
+    hl2, hlc3 and ohlc4, which a column source makes of the prices.
     """
 
     name: str

@@ -69,37 +69,6 @@ class Column(Operand):
         return self.written
 
 
-PRICE_BLENDS: dict[str, tuple[str, ...]] = {
-    "hl2": ("high", "low"),
-    "hlc3": ("high", "low", "close"),
-    "ohlc4": ("open", "high", "low", "close"),
-}
-"""Prices that are the mean of a bar's own columns, which frames do not store."""
-
-
-@dataclass(frozen=True)
-class PriceBlend(Operand):
-    """hl2, hlc3 or ohlc4: the mean of a bar's prices, added in this order."""
-
-    parts: tuple[Reference, ...]
-    written: str
-
-    @override
-    def series(self, columns: Columns) -> Series:
-        prices = [columns.series(Column(part, str(part))) for part in self.parts]
-        with np.errstate(all="ignore"):
-            values = reduce(np.add, (price.values for price in prices)) / len(prices)
-        return Series(values, reduce(both, (price.present for price in prices)))
-
-    @override
-    def references(self) -> frozenset[Reference]:
-        return frozenset(self.parts)
-
-    @override
-    def text(self) -> str:
-        return self.written
-
-
 @dataclass(frozen=True)
 class Calculation:
     """What an arithmetic operator does, and how many operands it takes."""

@@ -12,9 +12,9 @@ from engine.idea_card.plain_words import kind_of
 from engine.idea_card.signal_rules import SignalRules
 from engine.rules.groups import All
 from engine.rules.language import GROUPS, OPERATORS
-from engine.rules.names import NameTable, Reference, UnknownName
+from engine.rules.names import NameTable, UnknownName
 from engine.rules.nodes import Condition
-from engine.rules.operands import CALCULATIONS, PRICE_BLENDS, Arithmetic, Column, Number, Operand, PriceBlend
+from engine.rules.operands import CALCULATIONS, Arithmetic, Column, Number, Operand
 from engine.rules.rule_set import RULE_NAMES, RuleSet
 
 
@@ -120,10 +120,7 @@ class _Parser:
         except UnknownName as unknown:
             self.problem(where, unknown.problem, unknown.way_out, text)
             return None
-        parts = PRICE_BLENDS.get(reference.name)
-        if parts is None:
-            return Column(reference, text)
-        return PriceBlend(tuple(Reference(part, reference.role, reference.offset) for part in parts), text)
+        return Column(reference, text)
 
     def _number(self, raw: int | float, where: str) -> Operand | None:
         try:

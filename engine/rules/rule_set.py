@@ -22,7 +22,7 @@ class RuleSet:
         return {name: condition for name in RULE_NAMES if (condition := getattr(self, name)) is not None}
 
     def references(self) -> frozenset[Reference]:
-        """Return every column the rules read. hl2, hlc3 and ohlc4 are read as the prices they are made of."""
+        """Return every column the rules read."""
         return frozenset().union(*(condition.references() for condition in self.conditions().values()))
 
 

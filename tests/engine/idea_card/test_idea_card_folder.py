@@ -25,6 +25,7 @@ def test_good_cards_load_beside_bad_ones(tmp_path):
     write(tmp_path / "old", "c.yaml", "third")
     folder = load_cards(tmp_path)
     assert list(folder.cards) == ["first", "second"]
+    assert folder.files == {"first": tmp_path / "a.yml", "second": tmp_path / "b.yaml"}
     assert list(folder.errors) == ["broken.yaml", "empty.yaml"]
     assert str(tmp_path / "broken.yaml") in str(folder.errors["broken.yaml"])
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import CardError, CardProblem
 from engine.idea_card.signal_rules import SignalRules
+from engine.market_data.price_columns import price_column
 from engine.rules.compile import evaluate
 from engine.rules.names import NameTable
 from engine.rules.nodes import Condition
@@ -31,7 +32,7 @@ class Market:
         self._columns = columns
 
     def column(self, name: str, role: str, offset: int) -> np.ndarray:
-        own = self._columns[role][name]
+        own = price_column(self._columns[role], name)
         values = np.full(self.exec_bars, np.nan)
         for bar in range(self.exec_bars):
             index = (bar + 1) // EXEC_BARS_IN[role] - 1 - offset

@@ -128,7 +128,7 @@ def test_parts_of_a_feature_and_their_offsets():
     assert truth(["bands.lower", ">", "bands.upper[1]"], market) == [False, False, False, True]
 
 
-def test_blended_prices():
+def test_means_of_prices():
     columns = {"open": [1.0, 7.0], "high": [4.0, 10.0], "low": [2.0, 8.0], "close": [3.0, 9.0]}
     market = Market(2, {"exec": columns})
     assert truth(["hl2", "==", 3], market) == [True, False]
@@ -281,8 +281,7 @@ def test_references_are_every_column_that_is_read():
         Reference("close", "htf", 0),
         Reference("trend", "htf", 1),
         Reference("bands.lower", "mtf", 0),
-        Reference("high", "exec", 0),
-        Reference("low", "exec", 0),
+        Reference("hl2", "exec", 0),
         Reference("volume", "exec", 0),
         Reference("slow", "exec", 0),
         Reference("fast", "exec", 3),

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.features.builder import feature_outputs
+from engine.features.checks import check_feature
 from engine.idea_card.load import load_cards
 from engine.rules.names import NameTable
 from engine.rules.parse import parse_signal_rules
 
 CARDS = Path(__file__).parents[3] / "idea_cards"
-OUTPUTS = {
-    "bbands": ("lower", "middle", "upper", "bandwidth", "percent"),
-    "donchian": ("lower", "middle", "upper"),
-    "adx": ("adx", "dmp", "dmn"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +36,9 @@ def test_a_card_is_in_the_file_of_its_id(cards):
 @pytest.mark.parametrize("name", ["trend_pullback", "band_reversion", "channel_breakout"])
 def test_the_rules_of_a_shipped_card_use_every_feature_and_no_other(name, cards):
     card = cards[name]
+    assert [problem for name, spec in card.features.items() for problem in check_feature(name, spec)] == []
     names = NameTable(
-        features={name: OUTPUTS.get(spec.indicator, ("",)) for name, spec in card.features.items()},
+        features={name: feature_outputs(spec) for name, spec in card.features.items()},
         feature_roles={name: spec.tf for name, spec in card.features.items()},
         roles=tuple(card.timeframes.roles()),
     )
