@@ -114,7 +114,7 @@ def serve(
     now_ms: Clock = wall_clock_ms,
     on_start: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve `market` until interrupted (Ctrl-C or SIGTERM), then return.
+    """Serve `market` until interrupted: Ctrl-C returns, SIGTERM ends the process after closing in order.
 
     Parameters
     ----------

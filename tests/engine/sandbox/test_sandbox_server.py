@@ -1,0 +1,362 @@
+"""What goes over the wire: Bybit's envelope, parameters, order, windows, limits, cursors and refusals.
+
+Expected windows are those of Bybit's documentation and of measured answers, as named in each test.
+"""
+
+import pytest
+import requests
+
+from engine.sandbox.market import GeneratedMarket
+from engine.sandbox.running import FrozenClock, SandboxServer
+from engine.timeframes import HOUR_MS, format_utc, parse_utc
+
+NOW = parse_utc("2025-07-01T10:07:31")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with SandboxServer(GeneratedMarket(seed=7), now_ms=FrozenClock(NOW)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ask(server):
+    """Ask for a path with parameters; returns the whole answer."""
+    session = requests.Session()
+    session.trust_env = False
+
+    def get(path, **parameters):
+        return session.get(f"{server.url}{path}", params=parameters, timeout=30)
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def market(ask):
+    """Ask a market endpoint for BTCUSDT unless told otherwise; returns the result."""
+
+    def get(endpoint, **parameters):
+        answer = ask(
+            f"/v5/market/{endpoint}", **{"category": "linear", "symbol": "BTCUSDT", **parameters}
+        ).json()
+        assert answer["retCode"] == 0, answer
+        return answer["result"]
+
+    return get
+
+
+@pytest.fixture(scope="module")
+def refusal(ask):
+    """Ask a market endpoint what it must refuse; returns the code and the message."""
+
+    def get(endpoint, **parameters):
+        answer = ask(f"/v5/market/{endpoint}", **{"category": "linear", "symbol": "BTCUSDT", **parameters})
+        assert answer.status_code == 200
+        assert answer.json()["result"] == {}
+        return answer.json()["retCode"], answer.json()["retMsg"]
+
+    return get
+
+
+def times(result):
+    return [int(row[0]) for row in result["list"]]
+
+
+def test_the_envelope_is_bybits(ask):
+    answer = ask("/v5/market/time")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["X-Bapi-Limit-Reset-Timestamp"] == str(NOW)
+    assert "X-Bapi-Limit" in answer.headers
+    assert "X-Bapi-Limit-Status" in answer.headers
+    assert answer.json() == {
+        "retCode": 0,
+        "retMsg": "OK",
+        "result": {"timeSecond": str(NOW // 1000), "timeNano": str(NOW * 1_000_000)},
+        "retExtInfo": {},
+        "time": NOW,
+    }
+
+
+def test_a_kline_row_is_seven_strings_newest_first(market):
+    result = market("kline", interval="15", limit=3)
+    assert (result["category"], result["symbol"]) == ("linear", "BTCUSDT")
+    assert times(result) == [parse_utc(f"2025-07-01T{clock}") for clock in ("10:00", "09:45", "09:30")]
+    for row in result["list"]:
+        assert len(row) == 7
+        assert all(isinstance(value, str) and "e" not in value for value in row)
+    newer, older = result["list"][1:]
+    assert newer[1] == older[4]  # open is the previous close
+
+
+def test_mark_and_index_rows_are_five_strings(market):
+    mark = market("mark-price-kline", interval="60", limit=2)
+    assert [len(row) for row in mark["list"]] == [5, 5]
+    assert market("index-price-kline", interval="60", limit=2) == mark
+
+
+def test_the_end_is_inclusive(market):
+    # the example of Bybit's kline page: 60, 1670601600000 … 1670608800000 gives three rows
+    rows = times(market("kline", interval="60", start=1670601600000, end=1670608800000))
+    assert rows == [1670608800000, 1670605200000, 1670601600000]
+
+
+def test_with_both_ends_the_newest_rows_are_served(market):
+    # the examples of the mark-kline page (limit 1) and of the index-kline page (interval 1, limit 2)
+    window = {"start": 1670601600000, "end": 1670608800000}
+    assert times(market("mark-price-kline", interval="60", limit=1, **window)) == [1670608800000]
+    rows = times(market("index-price-kline", interval="1", limit=2, **window))
+    assert rows == [1670608800000, 1670608740000]
+
+
+def test_a_start_is_floored_to_the_interval(market):
+    # measured: start 1683472808000 returned row 1683472800000
+    rows = times(market("kline", interval="5", start=1683472808000, end=1683472900000))
+    assert rows == [1683472800000]
+
+
+def test_an_end_inside_a_bar_serves_that_bar(market):
+    rows = times(market("kline", interval="60", start=1670601600000, end=1670608800000 + 1))
+    assert rows[0] == 1670608800000
+
+
+def test_a_start_alone_runs_forward(market):
+    # measured: start=9999 & limit=1 gives the earliest candle
+    assert times(market("kline", interval="60", start=9999, limit=1)) == [parse_utc("2020-01-01")]
+    rows = times(market("kline", interval="60", start=1670601600000, limit=2))
+    assert rows == [1670605200000, 1670601600000]
+
+
+def test_an_end_alone_runs_backward(market):
+    rows = times(market("kline", interval="60", end=1670608800000, limit=2))
+    assert rows == [1670608800000, 1670605200000]
+
+
+def test_the_default_limit_is_200_and_the_most_1000(market):
+    assert len(market("kline", interval="1")["list"]) == 200
+    assert len(market("kline", interval="1", limit=5000)["list"]) == 1000
+
+
+def test_a_window_outside_the_listing_is_an_empty_list(market):
+    before_listing = {"start": parse_utc("2018-01-01"), "end": parse_utc("2018-01-02")}
+    assert market("kline", interval="60", **before_listing)["list"] == []
+    tomorrow = {"start": NOW + HOUR_MS * 24, "end": NOW + HOUR_MS * 48}
+    assert market("kline", interval="60", **tomorrow)["list"] == []
+    assert market("kline", interval="60", start=NOW, end=NOW - HOUR_MS * 5)["list"] == []
+
+
+def test_the_newest_row_is_the_unfinished_candle(market):
+    newest = market("kline", interval="240", limit=1)["list"][0]
+    assert format_utc(int(newest[0])) == "2025-07-01 08:00:00"
+    minutes = market("kline", interval="1", start=int(newest[0]), limit=1000)["list"]
+    assert len(minutes) == 128  # 08:00 … 10:07, the last of them unfinished too
+    assert newest[4] == minutes[0][4]
+    assert float(newest[2]) == max(float(row[2]) for row in minutes)
+    assert float(newest[5]) == pytest.approx(sum(float(row[5]) for row in minutes))
+
+
+def test_parameters_that_do_not_exist_are_ignored(market):
+    assert times(market("kline", interval="60", limit=1, startTime=1, endTime=2)) == [
+        parse_utc("2025-07-01T10:00")
+    ]
+
+
+def test_days_and_weeks_have_letters(market):
+    assert format_utc(times(market("kline", interval="D", limit=1))[0]) == "2025-07-01 00:00:00"
+    # 30 June 2025 was a Monday
+    assert format_utc(times(market("kline", interval="W", limit=1))[0]) == "2025-06-30 00:00:00"
+
+
+def test_funding_is_newest_first_up_to_the_end(market):
+    end = parse_utc("2025-03-01T08:00")
+    rows = market("funding/history", endTime=end, limit=2)["list"]
+    assert [set(row) for row in rows] == [{"symbol", "fundingRate", "fundingRateTimestamp"}] * 2
+    assert [int(row["fundingRateTimestamp"]) for row in rows] == [end, end - 8 * HOUR_MS]
+    newest = market("funding/history")["list"]
+    assert len(newest) == 200
+    assert int(newest[0]["fundingRateTimestamp"]) == parse_utc("2025-07-01T08:00")
+
+
+def test_funding_with_both_ends_is_anchored_at_the_end(market):
+    start, end = parse_utc("2025-01-01"), parse_utc("2025-06-01")
+    rows = market("funding/history", startTime=start, endTime=end, limit=3)["list"]
+    assert [int(row["fundingRateTimestamp"]) for row in rows] == [end, end - 8 * HOUR_MS, end - 16 * HOUR_MS]
+
+
+def test_funding_refuses_a_start_alone(refusal):
+    assert refusal("funding/history", startTime=parse_utc("2025-01-01"))[0] == 10001
+
+
+def test_open_interest_gives_the_newest_of_a_window(market):
+    # measured: start + end over five hours with limit 5 returned 05:00 … 01:00
+    start = parse_utc("2025-03-01")
+    window = {"startTime": start, "endTime": start + 5 * HOUR_MS, "limit": 5}
+    rows = market("open-interest", intervalTime="1h", **window)["list"]
+    assert [int(row["timestamp"]) for row in rows] == [start + hour * HOUR_MS for hour in (5, 4, 3, 2, 1)]
+    both, half = float(rows[0]["openInterest"]), float(rows[0]["singleOpenInterest"])
+    assert half == both / 2
+
+
+def test_open_interest_ignores_a_start_alone(market):
+    # measured by ccxt, pull request 30016
+    rows = market("open-interest", intervalTime="1h", startTime=parse_utc("2024-01-01"), limit=1)["list"]
+    assert int(rows[0]["timestamp"]) == parse_utc("2025-07-01T10:00")
+
+
+def test_open_interest_pages_by_an_encoded_cursor_that_ends(ask, server):
+    start = parse_utc("2025-03-01")
+    query = (
+        f"{server.url}/v5/market/open-interest?category=linear&symbol=BTCUSDT&intervalTime=1h"
+        f"&startTime={start}&endTime={start + 9 * HOUR_MS}&limit=4"
+    )
+    seen, cursor, pages = [], "", 0
+    while pages == 0 or cursor:
+        # the cursor goes back exactly as it came: it is percent-encoded already
+        result = requests.get(f"{query}&cursor={cursor}", timeout=30).json()["result"]
+        seen += [int(row["timestamp"]) for row in result["list"]]
+        cursor, pages = result["nextPageCursor"], pages + 1
+        assert "=" not in cursor
+        assert "&" not in cursor
+    assert seen == [start + hour * HOUR_MS for hour in range(9, -1, -1)]
+    assert pages == 3
+
+
+def test_open_interest_defaults_to_50_rows_and_gives_at_most_200(market):
+    assert len(market("open-interest", intervalTime="5min")["list"]) == 50
+    assert len(market("open-interest", intervalTime="5min", limit=900)["list"]) == 200
+
+
+def test_instruments_are_described_as_bybit_does(market):
+    # figures of Bybit's instruments-info for BTCUSDT
+    [row] = market("instruments-info")["list"]
+    assert row["contractType"] == "LinearPerpetual"
+    assert row["settleCoin"] == "USDT"
+    assert row["priceFilter"]["tickSize"] == "0.10"
+    assert row["priceFilter"]["maxPrice"] == "1999999.80"
+    assert row["lotSizeFilter"]["qtyStep"] == "0.001"
+    assert row["lotSizeFilter"]["maxMktOrderQty"] == "119.000"
+    assert row["leverageFilter"]["maxLeverage"] == "100.00"
+    assert row["fundingInterval"] == 480
+    assert row["launchTime"] == str(parse_utc("2020-01-01"))  # of the generated market
+
+
+def test_instruments_page_by_cursor(ask, server):
+    listed = []
+    cursor = ""
+    while not listed or cursor:
+        url = f"{server.url}/v5/market/instruments-info?category=linear&limit=5&cursor={cursor}"
+        result = requests.get(url, timeout=30).json()["result"]
+        listed += [row["symbol"] for row in result["list"]]
+        cursor = result["nextPageCursor"]
+    everything = ask("/v5/market/instruments-info", category="linear").json()["result"]["list"]
+    assert listed == sorted(row["symbol"] for row in everything)
+    assert {"BTCUSDT", "ETHUSDT", "SOLUSDT", "ADAUSDT"} < set(listed)
+
+
+def test_linear_lists_more_than_usdt_perpetuals(ask):
+    rows = ask("/v5/market/instruments-info", category="linear").json()["result"]["list"]
+    kinds = {(row["contractType"], row["settleCoin"]) for row in rows}
+    assert kinds == {("LinearPerpetual", "USDT"), ("LinearPerpetual", "USDC"), ("LinearFutures", "USDT")}
+
+
+def test_instruments_filter_by_coin_and_status(ask):
+    def symbols(**parameters):
+        result = ask("/v5/market/instruments-info", category="linear", **parameters).json()["result"]
+        return [row["symbol"] for row in result["list"]]
+
+    assert symbols(baseCoin="SOL") == ["SOLUSDT"]
+    assert symbols(symbol="SOLUSDT", status="Closed") == []
+
+
+def test_risk_limits_keep_the_maintenance_margin_continuous(market):
+    # BTCUSDT's second and third deductions are 1200 and 3020 (Bybit, margin parameters)
+    rows = market("risk-limit")["list"]
+    assert len(rows) == 35
+    assert [row["mmDeduction"] for row in rows[:3]] == ["", "1200", "3020"]
+    assert rows[-1]["mmDeduction"] == "226382000"
+    assert [row["isLowestRisk"] for row in rows[:2]] == [1, 0]
+    assert rows[0]["maintenanceMargin"] == "0.005"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "last_deduction"),
+    [("ETHUSDT", "138018220"), ("SOLUSDT", "66399135"), ("ADAUSDT", "15809000")],
+)
+def test_ladders_end_in_the_recorded_deduction(market, symbol, last_deduction):
+    assert market("risk-limit", symbol=symbol)["list"][-1]["mmDeduction"] == last_deduction
+
+
+def test_risk_limits_come_fifteen_symbols_to_a_page(ask, server):
+    first = ask("/v5/market/risk-limit", category="linear").json()["result"]
+    on_first = list(dict.fromkeys(row["symbol"] for row in first["list"]))
+    assert len(on_first) == 15
+    url = f"{server.url}/v5/market/risk-limit?category=linear&cursor={first['nextPageCursor']}"
+    second = requests.get(url, timeout=30).json()["result"]
+    assert second["nextPageCursor"] == ""
+    on_second = {row["symbol"] for row in second["list"]}
+    assert on_second
+    assert not on_second & set(on_first)
+    ids = [row["id"] for row in first["list"] + second["list"]]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_ticker_agrees_with_the_candles(market):
+    [row] = market("tickers")["list"]
+    minutes = market("kline", interval="1", limit=1)["list"]
+    assert row["lastPrice"] == minutes[0][4]
+    assert row["markPrice"] == market("mark-price-kline", interval="1", limit=1)["list"][0][4]
+    assert float(row["lowPrice24h"]) <= float(row["lastPrice"]) <= float(row["highPrice24h"])
+    assert row["nextFundingTime"] == str(parse_utc("2025-07-01T16:00"))
+    assert row["fundingRate"] == market("funding/history", limit=1)["list"][0]["fundingRate"]
+    assert row["fundingIntervalHour"] == "8"
+    hours = market("kline", interval="60", limit=24)["list"]
+    assert float(row["highPrice24h"]) >= max(float(hour[2]) for hour in hours[:23])
+
+
+def test_tickers_without_a_symbol_are_of_all(ask):
+    rows = ask("/v5/market/tickers", category="linear").json()["result"]["list"]
+    assert {"BTCUSDT", "ADAUSDT"} < {row["symbol"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "parameters", "named"),
+    [
+        ("kline", {"symbol": "NOPEUSDT", "interval": "60"}, "Symbol"),
+        ("kline", {"symbol": "", "interval": "60"}, "Symbol"),
+        ("kline", {"interval": "7"}, "period"),
+        ("kline", {"interval": "60", "limit": "many"}, "limit"),
+        ("kline", {"interval": "60", "limit": 0}, "limit"),
+        ("kline", {"interval": "60", "start": "yesterday"}, "start"),
+        ("kline", {"interval": "60", "end": 10**400}, "end"),
+        ("kline", {"category": "spot", "interval": "60"}, "category"),
+        ("funding/history", {"symbol": "NOPEUSDT"}, "Symbol"),
+        ("open-interest", {"intervalTime": "2h"}, "intervalTime"),
+        ("open-interest", {"intervalTime": "1h", "cursor": "rubbish"}, "cursor"),
+        ("instruments-info", {"category": ""}, "category"),
+        ("instruments-info", {"symbol": "NOPEUSDT"}, "Symbol"),
+        ("risk-limit", {"symbol": "NOPEUSDT"}, "Symbol"),
+        ("tickers", {"symbol": "NOPEUSDT"}, "Symbol"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_with_10001(refusal, endpoint, parameters, named):
+    code, message = refusal(endpoint, **parameters)
+    assert code == 10001
+    assert named in message
+
+
+def test_a_path_bybit_does_not_have_is_404(ask):
+    assert ask("/v5/market/nothing").status_code == 404
+    assert ask("/").status_code == 404
+
+
+def test_the_sandbox_says_that_its_market_is_generated(ask):
+    identity = ask("/sandbox/identity").json()
+    assert identity["identity"] == "sandbox:generated:seed=7"
+    assert identity["generated"] is True
+    assert identity["now_ms"] == NOW
+    assert "BTCUSDT" in identity["symbols"]
+
+
+def test_a_foreign_host_header_is_refused(server):
+    for host, status in (("127.0.0.1:1", 200), ("localhost", 200), ("sandbox.example.com", 400), ("", 400)):
+        answer = requests.get(f"{server.url}/sandbox/identity", headers={"Host": host}, timeout=30)
+        assert answer.status_code == status, host
