@@ -92,7 +92,7 @@ def prepare(
     DataNotFound
         If there is no bar in the window.
     DataError
-        If a timeframe is missing, the data are too short for the warm-up, or funding does not cover the
+        If a timeframe is missing or ends too early, the data are too short for the warm-up, or funding does not cover the
         window (a run without funding would show too good a result).
     """
     roles = plan.card.timeframes.roles()
@@ -105,6 +105,7 @@ def prepare(
     feeds = MultiTFFeedStore({role: FeedStore(tf, frames[tf]) for role, tf in roles.items()})
     window = _window(plan, symbol, frames[roles["exec"]], start_ms, end_ms)
     bars = market_bars(frames[roles["exec"]], roles["exec"], window)
+    _refuse_stale_feeds(plan, symbol, feeds, last_close=int(bars.ts_open[-1]) + bars.bar_ms)
     signals = _signals(plan, symbol, feeds, window)
     return PreparedFrame(
         plan=plan,
@@ -159,6 +160,18 @@ def _window(
             way_out="choose other dates, or sync more history (TRADE_HISTORY_START)",
         )
     return slice(first, last)
+
+
+def _refuse_stale_feeds(plan: CardPlan, symbol: str, feeds: MultiTFFeedStore, last_close: int) -> None:
+    """A higher timeframe that ends early would go on showing its last bar as if nothing had closed since."""
+    for role, timeframe in plan.card.timeframes.roles().items():
+        there, wanted = int(feeds.feed(role).ts_close[-1]), timeframe.floor(last_close)
+        if there < wanted:
+            raise DataError(
+                f"card {plan.card.id}: the {timeframe} bars of {symbol} end at {format_utc(there)}, and the run "
+                f"goes on to {format_utc(last_close)}",
+                way_out=f"sync and materialize {timeframe} again, then the backtest",
+            )
 
 
 def _signals(plan: CardPlan, symbol: str, feeds: MultiTFFeedStore, window: slice) -> BarSignals:

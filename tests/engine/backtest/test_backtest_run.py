@@ -201,6 +201,9 @@ def test_bad_inputs_are_refused_by_name() -> None:
         prepare(plan(), "BTCUSDT", frames, events.iloc[:0], instrument())
     with pytest.raises(DataError, match="too little data for the warm-up of BTCUSDT"):
         prepare(plan(), "BTCUSDT", frames, events, instrument(), end_ms=START_MS + 20 * 15 * MINUTE_MS)
+    ended = {**frames, Timeframe.H1: frames[Timeframe.H1].iloc[:-1]}
+    with pytest.raises(DataError, match="the 1h bars of BTCUSDT end at 2024-01-13 11:00:00"):
+        prepare(plan(), "BTCUSDT", ended, events, instrument())
     high = plan(CARD.replace("leverage: 5", "leverage: 101"))
     with pytest.raises(SimulationError, match="leverage is 101, and BTCUSDT allows at most 100"):
         prepare(high, "BTCUSDT", frames, events, instrument())
