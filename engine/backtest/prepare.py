@@ -92,8 +92,8 @@ def prepare(
     DataNotFound
         If there is no bar in the window.
     DataError
-        If a timeframe is missing or ends too early, the data are too short for the warm-up, or funding does not cover the
-        window (a run without funding would show too good a result).
+        If a timeframe is missing or ends too early, the data are too short for the warm-up, or funding does
+        not cover the window (a run without funding would show too good a result).
     """
     roles = plan.card.timeframes.roles()
     missing = [str(timeframe) for timeframe in roles.values() if timeframe not in frames]
@@ -168,8 +168,8 @@ def _refuse_stale_feeds(plan: CardPlan, symbol: str, feeds: MultiTFFeedStore, la
         there, wanted = int(feeds.feed(role).ts_close[-1]), timeframe.floor(last_close)
         if there < wanted:
             raise DataError(
-                f"card {plan.card.id}: the {timeframe} bars of {symbol} end at {format_utc(there)}, and the run "
-                f"goes on to {format_utc(last_close)}",
+                f"card {plan.card.id}: the {timeframe} bars of {symbol} end at {format_utc(there)}, "
+                f"and the run goes on to {format_utc(last_close)}",
                 way_out=f"sync and materialize {timeframe} again, then the backtest",
             )
 
