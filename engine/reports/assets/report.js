@@ -275,7 +275,10 @@ function drawScatter(data) {
   const all = data.trades;
   return () => {
     const colours = palette();
-    const shades = [colours.bad, colours.good, colours.accent, "#b07cc6", "#d99a2b", colours.muted];
+    const shades = {
+      stop_loss: colours.bad, take_profit: colours.good, signal: colours.accent, liquidation: "#b07cc6",
+      max_bars: "#d99a2b",
+    };
     const traces = data.reasons.map((reason, number) => {
       const chosen = Array.from(all.reason.keys()).filter((index) => all.reason[index] === number);
       return {
@@ -284,7 +287,7 @@ function drawScatter(data) {
         y: chosen.map((index) => all.return_pct[index]),
         text: chosen.map((index) => `trade ${all.id[index]}, ${all.is_long[index] ? "long" : "short"}`),
         marker: {
-          color: shades[number % shades.length], size: 7, opacity: 0.75,
+          color: shades[reason] ?? colours.muted, size: 7, opacity: 0.75,
           symbol: chosen.map((index) => (all.is_long[index] ? "triangle-up" : "triangle-down")),
         },
         hovertemplate: `%{text}<br>${reason}<br>%{x} bars, %{y:.2f} %<extra></extra>`,

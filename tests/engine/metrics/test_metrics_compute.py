@@ -86,6 +86,46 @@ def test_filled_bars_and_rejected_orders():
     assert metrics.rejection_reasons == {"below_min_notional": 2, "margin": 1}
 
 
+def test_no_metric_is_a_constant():
+    """Two different runs differ in every metric: nothing is left at a default."""
+
+    def busy(factor: float, count: int) -> Metrics:
+        rng = np.random.default_rng(count)
+        bars = 400 * count
+        frame = equity_frame(
+            10_000 + factor * np.cumsum(rng.normal(1, 20, bars)),
+            Timeframe.H1,
+            close=100 + factor * np.cumsum(rng.normal(0, 0.1, bars)),
+            position_size=factor * rng.integers(-1, 2, bars),
+            used_margin=factor * np.full(bars, 50.0),
+        )
+        wins = [8.0, 3.0] * count
+        pnls = np.array([5.0, *wins, -2.0, 4.0, *([-7.0] * count), -1.0]) * factor
+        number = len(pnls)
+        trades = trades_frame(
+            pnls,
+            direction=["long", "short", *(["long"] * (number - count - 2)), *(["short"] * count)],
+            gross_pnl_usdt=pnls + 1,
+            mae_usdt=-np.abs(pnls),
+            mfe_usdt=np.abs(pnls),
+            r_multiple=pnls / 3,
+            bars_held=count * np.arange(2, number + 2),
+            exit_reason=["liquidation"] * count + ["signal"] * (number - count),
+            ambiguous=np.arange(number) < count,
+        )
+        fills = fills_frame(
+            [(100.0, factor, 0.1, 0.02, "taker"), (90.0, factor, 0.01 * factor, 0.0, "maker")] * count
+        )
+        counters = Counts(filled_bars=count**2, rejected_orders={"margin": count}, capped_entries=count)
+        funding = funding_frame([-1.0 * factor, 0.5 * factor])
+        return metrics_of(frame, trades, fills, funding, timeframe=Timeframe.H1, counters=counters)
+
+    first, second = busy(1.0, 1), busy(1.5, 3)
+    same = [spec.name for spec in METRICS if getattr(first, spec.name) == getattr(second, spec.name)]
+    undefined = [spec.name for spec in METRICS if math.isnan(getattr(first, spec.name))]
+    assert (same, undefined) == ([], [])
+
+
 def test_a_run_without_a_bar_is_defined():
     metrics = metrics_of([])
     assert metrics.net_return_pct == 0.0
