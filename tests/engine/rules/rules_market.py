@@ -32,7 +32,8 @@ class Market:
         self._columns = columns
 
     def column(self, name: str, role: str, offset: int) -> np.ndarray:
-        own = price_column(self._columns[role], name)
+        with np.errstate(invalid="ignore"):  # the histories hold infinities on purpose
+            own = price_column(self._columns[role], name)
         values = np.full(self.exec_bars, np.nan)
         for bar in range(self.exec_bars):
             index = (bar + 1) // EXEC_BARS_IN[role] - 1 - offset
