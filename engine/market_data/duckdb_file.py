@@ -39,6 +39,8 @@ _SIGNS_OF_DAMAGE = (
     "replaying WAL",
     "Failed to deserialize",
 )
+# Another process has it; this one has it open the other way (to read, to write); this one is closing it.
+_SIGNS_OF_BEING_HELD = ("Could not set lock", "different configuration", "Unique file handle conflict")
 _SIGNS_OF_A_WRONG_PATH = ("Permission denied", "Is a directory", "Not a directory")
 
 
@@ -140,15 +142,14 @@ def _open(path: Path, read_only: bool, timeout_s: float, rng: random.Random) -> 
     while True:
         try:
             return duckdb.connect(str(path), read_only=read_only)
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
+        except duckdb.Error as error:
             text = str(error)
             if any(sign in text for sign in _SIGNS_OF_A_WRONG_PATH):
                 raise ConfigurationError(
                     f"{path} cannot be opened: {_first_line(error)}",
                     way_out="make it a file that can be read and written, or set TRADE_DATA elsewhere",
                 ) from error
-            # Inside one process DuckDB refuses a reader beside a writer by another error, not by the lock.
-            if "Could not set lock" not in text and "different configuration" not in text:
+            if not any(sign in text for sign in _SIGNS_OF_BEING_HELD):
                 raise
             if time.monotonic() > deadline:
                 raise DataError(
@@ -163,7 +164,7 @@ def _holder(text: str) -> str:
     found = _LOCK_HOLDER.search(text)
     if found:
         return f"process {found['pid']} ({found['program']})"
-    return "another connection of this process" if "configuration" in text else "another process"
+    return "another process" if "lock" in text else "another connection of this process"
 
 
 def _is_damage(error: duckdb.Error) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from engine.errors import DataError
@@ -47,7 +48,7 @@ class InstrumentRules:
 
     def __post_init__(self) -> None:
         limits = [tier.risk_limit_value_usdt for tier in self.tiers]
-        if not limits or any(a >= b for a, b in zip(limits, limits[1:], strict=False)):
+        if not limits or any(a >= b for a, b in pairwise(limits)):
             raise DataError(
                 f"{self.symbol}: risk tiers must be given, with limits that rise: {limits}",
                 way_out="sync the symbol again; its risk-limit answer was incomplete",

@@ -100,8 +100,7 @@ def upsert(connection: duckdb.DuckDBPyConnection, series: Series, frame: pd.Data
         ).fetchall()[0]
     except duckdb.ConstraintException as error:
         raise _violation(series, pd.DataFrame(incoming), error) from error
-    finally:
-        connection.unregister("changed_rows")
+    connection.unregister("changed_rows")
     if (deleted, inserted) != (int(copies[~equal].sum()), len(changed)):
         raise DataError(
             f"{series}: {deleted} rows were deleted and {inserted} inserted for {len(changed)} keys, of which"

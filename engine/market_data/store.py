@@ -215,17 +215,21 @@ class HistoricalDataStore:
 
     def _change[T](self, change: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         waits = random.Random()
-        for _ in range(_ATTEMPTS):
-            with self._connect(False) as connection:
-                try:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                with self._connect(False) as connection:
                     return _in_transaction(connection, change)
-                except duckdb.TransactionException:
-                    pass  # another thread of this process was first: do it again on what it has left
+            except (duckdb.TransactionException, duckdb.ConstraintException) as error:
+                if not _is_collision(error):
+                    raise
+                if attempt == _ATTEMPTS:
+                    raise DataError(
+                        f"a write to the market database collided {attempt} times in a row: {error}",
+                        way_out="let fewer threads write at once, and try again",
+                    ) from error
             time.sleep(waits.uniform(0, _LONGEST_WAIT_S))
-        raise DataError(
-            f"a write to the market database collided with another {_ATTEMPTS} times in a row",
-            way_out="let fewer threads write at once, and try again",
-        )
 
     def _upsert(self, wanted: Series, frame: pd.DataFrame) -> int:
         def change(connection: duckdb.DuckDBPyConnection) -> int:
@@ -254,3 +258,9 @@ def _in_transaction[T](
         raise
     connection.commit()
     return result
+
+
+def _is_collision(error: duckdb.Error) -> bool:
+    # Another thread of this process was first, with the same row or, of a new series, with its first one.
+    # Done again, the change starts from what the other has left.
+    return isinstance(error, duckdb.TransactionException) or "primary key" in str(error).lower()
