@@ -10,10 +10,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def _canonical(value: Any) -> Any:
@@ -68,13 +70,14 @@ def hash_of_frame(frame: pd.DataFrame) -> str:
     for name in frame.columns:
         column = frame[name]
         if column.dtype.kind in "iufb":
-            values = np.ascontiguousarray(column.to_numpy())
-            if values.dtype.kind == "f" and (missing := np.isnan(values)).any():
-                values = np.where(missing, np.nan, values)
-            values = values.astype(values.dtype.newbyteorder("<"), copy=False)
-            digest.update(f"{name}:{values.dtype.str}\n".encode())
-            digest.update(values.view(np.uint8).data)
+            numbers = np.ascontiguousarray(column.to_numpy())
+            if numbers.dtype.kind == "f" and (missing := np.isnan(numbers)).any():
+                numbers = np.where(missing, np.nan, numbers)
+            numbers = numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
+            digest.update(f"{name}:{numbers.dtype.str}\n".encode())
+            digest.update(numbers.view(np.uint8).data)
         else:
             digest.update(f"{name}:text\n".encode())
-            digest.update(canonical_json([None if pd.isna(v) else str(v) for v in column]).encode())
+            values = [None if gone else str(v) for v, gone in zip(column, column.isna(), strict=True)]
+            digest.update(canonical_json(values).encode())
     return digest.hexdigest()

@@ -1,15 +1,15 @@
 """Settings: everything that comes from the environment, read once and passed on as a value.
 
-| variable              | what                                                     | default                  |
-|-----------------------|----------------------------------------------------------|--------------------------|
-| `TRADE_EXCHANGE`      | `sandbox` (the stand-in on loopback) or `bybit`          | `sandbox`                |
-| `TRADE_DATA`          | base folder of all data; artifacts may be any URI below  | `data` in the project    |
-| `TRADE_ARTIFACTS`     | base URI of derived artifacts (a folder or object store) | below `TRADE_DATA`       |
-| `TRADE_CARDS`         | folder of the IdeaCards                                  | `idea_cards`             |
-| `TRADE_SANDBOX_URL`   | where the sandbox exchange listens                       | `http://127.0.0.1:8765`  |
-| `TRADE_HISTORY_START` | first day that is synced (UTC)                           | `2024-01-01`             |
-| `TRADE_SYMBOLS`       | symbols beside those the cards name, with commas         | none                     |
-| `TRADE_TIMEFRAMES`    | timeframes beside those the cards name, with commas      | none                     |
+| variable              | what                                                    | default                  |
+|-----------------------|---------------------------------------------------------|--------------------------|
+| `TRADE_EXCHANGE`      | `sandbox` (the stand-in on loopback) or `bybit`         | `sandbox`                |
+| `TRADE_DATA`          | base folder of all data; artifacts may be any URI below | `data` in the project    |
+| `TRADE_ARTIFACTS`     | base URI of derived artifacts: a folder or object store | below `TRADE_DATA`       |
+| `TRADE_CARDS`         | folder of the IdeaCards                                 | `idea_cards`             |
+| `TRADE_SANDBOX_URL`   | where the sandbox exchange listens                      | `http://127.0.0.1:8765`  |
+| `TRADE_HISTORY_START` | first day that is synced (UTC)                          | `2024-01-01`             |
+| `TRADE_SYMBOLS`       | symbols beside those the cards name, with commas        | none                     |
+| `TRADE_TIMEFRAMES`    | timeframes beside those the cards name, with commas     | none                     |
 """
 
 from __future__ import annotations

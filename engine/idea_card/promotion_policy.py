@@ -13,7 +13,7 @@ class PromotionPolicy(CardPart):
     min_net_return_pct: float
     """Least net return over the run, in % of starting equity, after fees, slippage and funding."""
     min_sharpe: float
-    """Least annualised Sharpe ratio of the per-bar equity."""
+    """Least annualised Sharpe ratio, of the daily returns of the per-bar equity."""
     min_profit_factor: NotNegative
     """Least ratio of money won to money lost over all trades."""
     max_drawdown_pct: Percent

@@ -10,7 +10,15 @@ from engine.idea_card.base import CardPart, Positive
 from engine.idea_card.features import FeatureReference
 
 
-class PercentTarget(CardPart):
+class Target(CardPart):
+    """What all targets have."""
+
+    order_type: Literal["market", "limit"] = "market"
+    """market: a touch triggers a market order (Bybit's own default): taker fee and slippage. limit: an order
+    rests at the target; price must trade through it, the fill is at the target, the fee is the maker's."""
+
+
+class PercentTarget(Target):
     """A target at a percentage of the entry price away from it."""
 
     type: Literal["percent"]
@@ -18,7 +26,7 @@ class PercentTarget(CardPart):
     """Distance in % of the entry price."""
 
 
-class RrRatioTarget(CardPart):
+class RrRatioTarget(Target):
     """A target at a multiple of the stop's distance: reward to risk. Needs a stop loss."""
 
     type: Literal["rr_ratio"]
@@ -26,7 +34,7 @@ class RrRatioTarget(CardPart):
     """How many times the distance from the entry to the stop."""
 
 
-class AtrMultipleTarget(CardPart):
+class AtrMultipleTarget(Target):
     """A target at a multiple of a feature's value away from the entry price."""
 
     type: Literal["atr_multiple"]
@@ -35,7 +43,7 @@ class AtrMultipleTarget(CardPart):
     feature: FeatureReference
 
 
-class FixedPointsTarget(CardPart):
+class FixedPointsTarget(Target):
     """A target at a fixed distance from the entry price."""
 
     type: Literal["fixed_points"]

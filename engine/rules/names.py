@@ -21,7 +21,7 @@ _NAME = re.compile(
 )
 
 
-class UnknownName(Exception):  # noqa: N818
+class UnknownName(Exception):
     """A text names nothing a condition can use. Caught by the parser, which knows the place."""
 
     def __init__(self, problem: str, way_out: str) -> None:

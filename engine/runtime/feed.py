@@ -185,11 +185,9 @@ class MultiTFFeedStore:
         values = self._values(name, role)
         if role == EXEC_ROLE and offset == 0:
             return values
-        rows = self._last_closed[role]
-        first = int(np.searchsorted(rows, offset))  # rows never fall
-        aligned = np.full(len(rows), np.nan)
-        aligned[first:] = values[rows[first:] - offset]
-        return _read_only(aligned)
+        # One row of NaN per bar of offset in front stands for what was not closed yet (row -1 included).
+        padded = np.concatenate([np.full(offset + 1, np.nan), values])
+        return _read_only(padded.take(self._last_closed[role] + 1))
 
     def value(self, bar_index: int, name: str, role: str = EXEC_ROLE, offset: int = 0) -> float:
         """Return one value of what `column` returns, without computing the rest."""

@@ -62,7 +62,8 @@ def contract_of(card: IdeaCard, instrument: InstrumentRules) -> Records:
     contract.regime = int(REGIMES[account.liquidation_regime])
     contract.stop_kind, contract.stop_value = _distance(card.risk_model.stop_loss)
     contract.target_kind, contract.target_value = _distance(card.risk_model.take_profit)
-    contract.target_is_limit = getattr(card.risk_model.take_profit, "order_type", "market") == "limit"
+    target = card.risk_model.take_profit
+    contract.target_is_limit = target is not None and target.order_type == "limit"
     contract.sizing_kind, contract.sizing_value = _sizing(card.risk_model.sizing)
     policy = card.position_policy
     contract.allow_long = "long" in policy.directions

@@ -41,7 +41,7 @@ signal_rules:
 position_policy: {mode: long_short, allow_flip: true, cooldown_bars: 2, max_bars_in_trade: 192}
 risk_model:
   stop_loss: {type: atr_multiple, value: 1.5, feature: atr}
-  take_profit: {type: rr_ratio, value: 2.0}
+  take_profit: {type: rr_ratio, value: 2.0, order_type: market}
   sizing: {model: risk_based, risk_pct: 1.0}
   max_notional_usdt: 20000
 promotion:

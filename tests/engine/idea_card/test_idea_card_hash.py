@@ -18,7 +18,7 @@ from engine.idea_card.card import IdeaCard
 from engine.idea_card.load import card_from_plain, card_from_text
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 
-EXAMPLE_HASH = "c0daf727ae5f9d42f01b5b027f25fd0531480f52db886c2cec9d473c19f37f41"
+EXAMPLE_HASH = "154a01f24ee65e85ff64754f2d9f5394d0add19f117ea3e1900e8cc7e114f882"
 
 
 def hash_of_plain(data: Any) -> str:
@@ -127,6 +127,7 @@ OTHER: dict[tuple[str | int, ...], Any] = {
     ("features", "bands", "source"): "ohlc4",
     ("features", "bands", "tf"): "mtf",
     ("risk_model", "stop_loss", "feature"): "ema_fast",
+    ("risk_model", "take_profit", "order_type"): "limit",
 }
 
 
