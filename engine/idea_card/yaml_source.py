@@ -135,7 +135,7 @@ def _not_yaml(error: yaml.YAMLError) -> LocatedProblem:
     )
 
 
-class _Refused(Exception):  # noqa: N818
+class _Refused(Exception):
     """Carries a problem out of PyYAML's call stack."""
 
     def __init__(self, mark: Any, problem: str, way_out: str) -> None:
