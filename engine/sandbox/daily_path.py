@@ -125,7 +125,7 @@ def common_factor(seed: int) -> CommonFactor:
             others = [other for other in (Regime.BULL, Regime.RANGE, Regime.BEAR) if other is not regime]
             regime, since_start = others[0] if choice[day] < 0.55 else others[1], 0.0
         today = volatility[day] * temperature[regime]
-        move = 0.3 * int(regime) * today + today * shock[day]
+        move = 0.55 * int(regime) * today + today * shock[day]
         if regime is Regime.RANGE:
             move -= 0.1 * since_start
         since_start += move
