@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -207,24 +209,31 @@ def promotions(console: Console, data: Row) -> None:
     console.print(market_notice(data["market"]))
 
 
-def summary(rows: Sequence[Row], *, title: str | None = None) -> Table:
-    """Return the table of a pipeline run: a line per card and symbol."""
-    numbers = ("Trades", "Net return", "Max drawdown", "Sharpe", "Fees", "Funding")
-    table = _table("Card", "Symbol", "TF", *numbers, "Decision", right=numbers, title=title)
-    for row in rows:
-        table.add_row(
-            row["card"],
-            row["symbol"],
-            row["timeframe"],
-            number(row["trades"], 0),
-            coloured(row["net_return_pct"], 2, " %"),
-            number(row["max_drawdown_pct"], 2, " %"),
-            coloured(row["sharpe"]),
-            number(row["fees_usdt"]),
-            coloured(row["funding_usdt"]),
-            verdict(row["decision"], row["refused_by"]),
-        )
-    return table
+def summary(rows: Sequence[Row]) -> Group:
+    """Return a table per card of a pipeline run, with a line per symbol; they fit into 80 columns."""
+    numbers = ("Trades", "Net %", "Max DD %", "Sharpe", "Fees", "Funding")
+    tables = []
+    for (name, version, timeframe), of_card in groupby(rows, itemgetter("card", "card_version", "timeframe")):
+        table = _table(title=f"{name} {version} on {timeframe} candles")
+        table.padding = (0, 1, 0, 0)
+        table.add_column("Symbol", min_width=9, no_wrap=True)
+        for column in numbers:
+            table.add_column(column, min_width=7, justify="right", no_wrap=True)
+        table.add_column("Decision")
+        for row in of_card:
+            table.add_row(
+                row["symbol"],
+                number(row["trades"], 0),
+                coloured(row["net_return_pct"]),
+                number(row["max_drawdown_pct"]),
+                coloured(row["sharpe"]),
+                number(row["fees_usdt"], 0),
+                coloured(row["funding_usdt"], 0),
+                verdict(row["decision"], row["refused_by"]),
+            )
+        tables.append(table)
+    note = Text("Fees and funding in USDT; funding + is received. DD: drawdown.", style="dim")
+    return Group(*tables, note)
 
 
 def pipeline(console: Console, data: Row) -> None:
@@ -232,25 +241,33 @@ def pipeline(console: Console, data: Row) -> None:
     console.print(market_notice(data["market"]))
     console.print(summary(data["rows"]))
     for failed in data["failed"]:
-        console.print(failure(f"{failed['what']}: {failed['error']}"))
+        console.print(failure(f"{failed['what']}: {failed['error']}"), soft_wrap=True)
 
 
 def demo(console: Console, data: Row) -> None:
-    """Show what the demo did, where the reports are and how to go on."""
+    """Show what the demo did, what it took, where the reports are and how to go on."""
     pipeline(console, data)
-    numbers = ("Steps", "Seconds", "Peak memory MB")
+    console.print()
+    _lines(console, [(f"{row['card']} {row['symbol']}", row["report"]) for row in data["rows"]])
+    console.print()
+    console.print(_costs(data))
+    console.print(market_notice(data["market"]))
+    _lines(console, [("Data", data["data_dir"]), ("Look at the graph", data["ui_command"])])
+
+
+def _costs(data: Row) -> Table:
+    numbers = ("Steps", "Seconds", "Peak MB")
     table = _table("Stage", *numbers, right=numbers)
     for stage in data["stages"]:
-        table.add_row(
-            stage["name"],
-            number(stage["steps"], 0),
-            number(stage["seconds"], 1),
-            number(stage["peak_memory_mb"], 0),
-        )
-    console.print(table)
-    console.print(
-        _facts([("Reports", data["reports_folder"]), ("Data", data["data_dir"]), ("Go on", data["next"])])
-    )
+        memory = number(stage["peak_memory_mb"], 0)
+        table.add_row(stage["name"], number(stage["steps"], 0), number(stage["seconds"], 1), memory)
+    table.add_row("all", "", number(data["seconds"], 1), "", end_section=True)
+    for asset in data["assets"]:
+        table.add_row(f"asset {asset['asset']}", number(asset["partitions"], 0), number(asset["seconds"], 1))
+    if data["dagster_runs"]:
+        seconds = number(data["dagster_seconds"], 1)
+        table.add_row("Dagster's own, in runs", number(data["dagster_runs"], 0), seconds)
+    return table
 
 
 def _metric(spec: MetricSpec, metrics: Row) -> str:

@@ -12,7 +12,6 @@ from pydantic import Field
 from engine.settings import Exchange, TradeSettings
 from engine.tools.measure import Stage, StageMeter, peak_memory_mb, reset_peak_memory
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolRegistry, ToolSpec
-from engine.tools.reports import REPORTS_FOLDER
 from engine.tools.sandbox import sandbox_setup
 
 PIPELINE = "pipeline.run"
@@ -50,7 +49,7 @@ def demo_tool(registry: ToolRegistry) -> ToolSpec[WhatToShow]:
             "stages": [start_up, *meter.stages],
             "seconds": time.perf_counter() - began,
             "data_dir": settings.data_dir,
-            "reports_folder": f"{settings.artifacts_uri}/{REPORTS_FOLDER}",
+            "ui_command": f"TRADE_DATA={settings.data_dir} make ui" if asked.replay else "make ui",
         }
 
     return ToolSpec(

@@ -1,0 +1,99 @@
+"""`trade demo` and `trade run`: raw candles to promotion decisions from one command, and once only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.sandbox.market import GeneratedMarket
+from engine.sandbox.protocol import RowWindow
+from engine.timeframes import Timeframe, parse_utc
+
+PROJECT = Path(__file__).resolve().parents[3]
+FIRST, LAST = parse_utc("2024-11-01"), parse_utc("2025-01-01")
+
+
+@pytest.fixture
+def home(tmp_path) -> dict[str, str]:
+    """A Dagster home of its own, and one card on one symbol."""
+    shutil.copytree(PROJECT / "dagster_home", tmp_path / "home", ignore=lambda folder, names: {
+        name for name in names if name != "dagster.yaml"
+    })  # fmt: skip
+    cards = tmp_path / "cards"
+    cards.mkdir()
+    text = (PROJECT / "idea_cards" / "channel_breakout.yaml").read_text()
+    (cards / "channel_breakout.yaml").write_text(text.replace("[BTCUSDT, ETHUSDT, SOLUSDT]", "[BTCUSDT]"))
+    return {"DAGSTER_HOME": str(tmp_path / "home"), "TRADE_CARDS": str(cards)}
+
+
+def recorded(folder: Path) -> Path:
+    """Write two months of a market as recorded candles."""
+    market, window = GeneratedMarket(seed=3), RowWindow(FIRST, LAST - 1, 1_000_000)
+    folder.mkdir()
+    for timeframe in (Timeframe.H1, Timeframe.H4):
+        frame = market.klines("BTCUSDT", timeframe, window, LAST).drop(columns="turnover")
+        frame.to_parquet(folder / f"BTCUSDT_{timeframe}.parquet")
+    market.mark_klines("BTCUSDT", Timeframe.H1, window, LAST).to_parquet(folder / "mark_BTCUSDT_1h.parquet")
+    market.funding("BTCUSDT", window, LAST).to_parquet(folder / "funding_BTCUSDT.parquet")
+    return folder
+
+
+def test_the_demo_goes_from_nothing_to_decisions_and_says_the_market_is_generated(trade, home):
+    shown = trade("demo", **home, TRADE_HISTORY_START="2025-10-01")
+    assert shown.exit_code == 0
+    assert shown.stdout.count("GENERATED MARKET") == 2
+    assert "channel_breakout 1.0.0 on 1h candles" in shown.stdout
+    assert "BTCUSDT" in shown.stdout
+    assert "Peak MB" in shown.stdout
+    assert "make ui" in shown.stdout
+    report = next(line.split()[-1] for line in shown.stdout.splitlines() if line.endswith(".html"))
+    assert "enerated" in Path(report).read_text()
+
+    again = trade("demo", "--json", **home, TRADE_HISTORY_START="2025-10-01")
+    data = json.loads(again.stdout)["data"]
+    [row] = data["rows"]
+    assert row["reused"] is True
+    assert data["dagster_runs"] == 0
+
+    ledger = trade.json("promotions")["data"]["decisions"]
+    assert [(entry["card_id"], entry["symbol"], entry["run_id"]) for entry in ledger] == [
+        ("channel_breakout", "BTCUSDT", row["run_id"])
+    ]
+    assert "channel_breakout BTCUSDT 1h" in trade("report").stdout
+
+
+def test_the_demo_replays_recorded_candles_in_a_folder_of_its_own(trade, home, tmp_path):
+    folder = recorded(tmp_path / "candles")
+    shown = trade("demo", "--replay", str(folder), **home, TRADE_HISTORY_START="2024-11-01")
+    assert shown.exit_code == 0
+    assert "RECORDED MARKET" in shown.stdout
+    assert "GENERATED" not in shown.stdout
+    data_dir = Path(trade.environment["TRADE_DATA"])
+    assert (data_dir / "replay" / "sandbox" / "market.duckdb").exists()
+    assert not (data_dir / "sandbox").exists()
+
+
+def test_run_carries_one_card(trade, home):
+    shown = trade("run", "channel_breakout", **home)
+    assert shown.exit_code == 0
+    assert "channel_breakout 1.0.0 on 1h candles" in shown.stdout
+    assert "GENERATED MARKET" in shown.stdout
+
+
+def test_run_of_a_card_or_symbol_that_is_not_there_is_refused(trade, home):
+    card = trade("run", "no_such_card", **home)
+    assert card.exit_code == 1
+    assert "no_such_card" in card.stderr
+    symbol = trade("run", "channel_breakout", "-s", "DOGEUSDT", **home)
+    assert symbol.exit_code == 1
+    assert "DOGEUSDT" in symbol.stderr
+
+
+def test_run_without_an_exchange_says_how_to_start_one(trade, home):
+    shown = trade("run", "channel_breakout", **home, TRADE_SANDBOX_URL="http://127.0.0.1:9")
+    assert shown.exit_code == 1
+    assert "trade sandbox" in shown.stderr
+    assert "Traceback" not in shown.stderr
