@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -51,10 +52,18 @@ class TrialMarket(ReplayMarket):
         self.hidden_once: set[int] = set()
         self.revised: dict[int, float] = {}
         self.identity_suffix = ""
+        self.tick_size = "0.10"
 
     @property
     def identity(self):
         return super().identity + self.identity_suffix
+
+    @property
+    def instruments(self):
+        listed = super().instruments
+        return {
+            symbol: replace(instrument, tick_size=self.tick_size) for symbol, instrument in listed.items()
+        }
 
     def _answer(self, name, window):
         self.asked[name] += 1

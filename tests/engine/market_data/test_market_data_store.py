@@ -220,6 +220,12 @@ def test_the_mark_does_not_depend_on_how_the_rows_came(store, file_store):
     assert store.watermark("BTCUSDT") == other.watermark("BTCUSDT")
 
 
+def test_the_mark_tells_timeframes_apart(store, file_store):
+    store.upsert_ohlcv("BTCUSDT", H1, candles(1))
+    file_store.upsert_ohlcv("BTCUSDT", Timeframe.H4, candles(1))
+    assert store.watermark("BTCUSDT") != file_store.watermark("BTCUSDT")
+
+
 def test_coverage_lists_every_series_with_its_gaps(store):
     store.upsert_ohlcv("BTCUSDT", H1, candles(10).drop(index=[4, 5, 8]))
     store.upsert_ohlcv("BTCUSDT", Timeframe.M15, candles(4, timeframe=Timeframe.M15))

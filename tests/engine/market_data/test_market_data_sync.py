@@ -204,6 +204,19 @@ def test_what_belongs_to_a_symbol_is_not_fetched_twice(trial):
     assert set(trial.asked_since(lambda: trial.sync(H4))) == {"funding"}
 
 
+def test_rules_are_asked_for_once_an_hour_and_kept_as_dated_snapshots(trial):
+    trial.now_ms = hour(20)
+    trial.sync()
+    trial.market.tick_size = "0.50"
+    trial.now_ms = hour(20) + 59 * MINUTE_MS
+    trial.sync()
+    assert trial.store.read_instrument(SYMBOL).tick_size == 0.1
+    trial.now_ms = hour(21)
+    trial.sync()
+    assert trial.store.read_instrument(SYMBOL).tick_size == 0.5
+    assert trial.store.read_instrument(SYMBOL, hour(21) - 1).tick_size == 0.1
+
+
 def test_funding_is_resumed_from_the_last_event_stored(trial):
     """Pitfall 24: events come at their own times; from hour 48 on they are hourly."""
     trial.now_ms = hour(47)
