@@ -17,11 +17,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from upath import UPath
 
 from engine.errors import CorruptData, DataNotFound, GateRefused
+from engine.timeframes import Timeframe
 from trade_assets.files import replace_file, to_json
 from trade_assets.formats import format_called, format_of
 from trade_assets.partitions import Partition
@@ -33,6 +34,12 @@ class Address:
 
     asset_key: tuple[str, ...]
     partition: Partition
+
+    @classmethod
+    def parse(cls, path: str) -> Self:
+        """Return the address whose `path` this is."""
+        *asset_key, symbol, timeframe = path.split("/")
+        return cls(tuple(asset_key), Partition(symbol, Timeframe.parse(timeframe)))
 
     @property
     def path(self) -> str:

@@ -17,9 +17,9 @@ import dagster as dg
 from engine.errors import ConfigurationError
 from engine.settings import TradeSettings
 from engine.strategies.card_plan import PlanFolder, load_plans
-from trade_assets.assets.cards import card_assets
+from trade_assets.assets.cards import card_assets, card_keys
 from trade_assets.assets.idea_cards import idea_cards_asset
-from trade_assets.assets.market import market_assets
+from trade_assets.assets.market import CODE_VERSION, MARKET_KEYS, market_assets
 from trade_assets.io import ArtifactIOManager, Artifacts
 from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, WATCHER, NullWatcher
 from trade_assets.partitions import Universe
@@ -77,6 +77,16 @@ def usable_cards(settings: TradeSettings) -> PlanFolder:
     except ConfigurationError as error:
         log.warning("%s", error)
         return PlanFolder({}, {})
+
+
+def code_versions(folder: PlanFolder) -> dict[tuple[str, ...], str]:
+    """Return the present code version of every asset."""
+    of_cards = {
+        key: plan.system_hash
+        for plan in folder.plans.values()
+        for key in card_keys(plan, plan.card.timeframes.roles().values())
+    }
+    return dict.fromkeys(MARKET_KEYS, CODE_VERSION) | of_cards
 
 
 def universe_of(settings: TradeSettings, cards: PlanFolder) -> Universe:

@@ -7,12 +7,11 @@ symbol fails or succeeds by itself.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Self
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
@@ -20,9 +19,9 @@ from trade_assets.assets.cards import card_keys
 from trade_assets.assets.market import MARKET_KEYS
 from trade_assets.partitions import Partition, Universe, largest_first
 
-# A run costs about three seconds of start-up: this many are started for one candle close at most, so hundreds
-# of symbols are some larger runs, and a few symbols a run each.
-MOST_RUNS = 12
+# What `dagster asset materialize --partition-range` tags its run with; `RunRequest` has no parameter for it.
+_RANGE_START_TAG = "dagster/asset_partition_range_start"
+_RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 
 @dataclass(frozen=True)
@@ -33,38 +32,46 @@ class PartitionRange:
     last: Partition
 
     @classmethod
-    def of(cls, symbols: Sequence[str], timeframes: Collection[Timeframe]) -> PartitionRange:
-        """Return the smallest range that holds `symbols` at `timeframes`."""
-        ordered = largest_first(timeframes)
-        return cls(Partition(min(symbols), ordered[0]), Partition(max(symbols), ordered[-1]))
+    def of_symbol(cls, symbol: str, timeframes: Collection[Timeframe]) -> Self:
+        """Return the range of one symbol from the largest to the smallest of `timeframes`."""
+        return cls(Partition(symbol, max(timeframes)), Partition(symbol, min(timeframes)))
 
     def tags(self) -> dict[str, str]:
         """Return the tags that make a run go over this range."""
-        return {
-            ASSET_PARTITION_RANGE_START_TAG: self.first.key,
-            ASSET_PARTITION_RANGE_END_TAG: self.last.key,
-        }
-
-    def partitions(self, universe: Universe) -> list[Partition]:
-        """Return the partitions of `universe` that are inside."""
-        return [
-            Partition(symbol, timeframe)
-            for symbol in universe.symbols
-            if self.first.symbol <= symbol <= self.last.symbol
-            for timeframe in universe.timeframes
-            if self.last.timeframe <= timeframe <= self.first.timeframe
-        ]
+        return {_RANGE_START_TAG: self.first.key, _RANGE_END_TAG: self.last.key}
 
     def __str__(self) -> str:
         return self.first.key if self.first == self.last else f"{self.first.key}...{self.last.key}"
 
 
-def symbol_ranges(symbols: Sequence[str], timeframes: Collection[Timeframe]) -> list[PartitionRange]:
-    """Return ranges that hold every symbol at `timeframes`: one each, or up to `MOST_RUNS` of equal size."""
-    size = max(1, math.ceil(len(symbols) / MOST_RUNS))
-    ordered = sorted(symbols)
+def ranges_of(
+    universe: Universe, symbols: Collection[str], timeframes: Collection[Timeframe], *, most_symbols: int
+) -> list[PartitionRange]:
+    """Return ranges that hold `symbols`, and no other symbol, at least at `timeframes`.
+
+    Parameters
+    ----------
+    universe : Universe
+        All there is: symbols can be together in a range only if none lies between them.
+    symbols : collection of str
+        Which are wanted.
+    timeframes : collection of Timeframe
+        Each range goes from the largest to the smallest of them.
+    most_symbols : int
+        How many symbols a range may have.
+    """
+    ordered = largest_first(timeframes)
+    groups: list[list[str]] = []
+    adjacent = False
+    for symbol in universe.symbols:
+        if symbol in symbols:
+            if adjacent and len(groups[-1]) < most_symbols:
+                groups[-1].append(symbol)
+            else:
+                groups.append([symbol])
+        adjacent = symbol in symbols
     return [
-        PartitionRange.of(ordered[start : start + size], timeframes) for start in range(0, len(ordered), size)
+        PartitionRange(Partition(group[0], ordered[0]), Partition(group[-1], ordered[-1])) for group in groups
     ]
 
 

@@ -9,7 +9,8 @@ import dagster as dg
 
 from trade_assets.assets.market import MARKET_KEYS
 from trade_assets.partitions import Universe
-from trade_assets.ranges import symbol_ranges
+from trade_assets.ranges import ranges_of
+from trade_assets.sensors import symbols_per_run
 
 # Twenty minutes after the daily candle: out of the way of everybody who asks at midnight.
 DAILY_CRON = "20 0 * * *"
@@ -34,7 +35,9 @@ def daily_sync_schedule(universe: Universe) -> dg.ScheduleDefinition:
         day = context.scheduled_execution_time.date().isoformat()
         return [
             dg.RunRequest(run_key=f"{each}|{day}", tags=each.tags())
-            for each in symbol_ranges(universe.symbols, universe.timeframes)
+            for each in ranges_of(
+                universe, universe.symbols, universe.timeframes, most_symbols=symbols_per_run(universe)
+            )
         ]
 
     return daily_sync

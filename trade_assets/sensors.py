@@ -8,6 +8,7 @@ https://docs.dagster.io/guides/automate/sensors
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Collection
 
@@ -16,11 +17,15 @@ import dagster as dg
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
 from trade_assets.partitions import Universe
-from trade_assets.ranges import keys_to_make, symbol_ranges
+from trade_assets.ranges import keys_to_make, ranges_of
 
 # The exchange publishes a closed candle a moment after the close.
 LAG_MS = 10_000
 _LOOKS_EVERY_S = 30
+
+# Starting a run takes about three seconds. So a few symbols get a run each, which fails for itself, and
+# hundreds share this many.
+_MOST_RUNS = 12
 
 
 def candle_close_sensor(
@@ -55,7 +60,7 @@ def candle_close_sensor(
         newest = max(closed.values())
         requests = [
             dg.RunRequest(run_key=f"{each}|{newest}", asset_selection=keys, tags=each.tags())
-            for each in symbol_ranges(universe.symbols, closed)
+            for each in ranges_of(universe, universe.symbols, closed, most_symbols=symbols_per_run(universe))
         ]
         moved = done | {str(each): close for each, close in closed.items()}
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(moved, sort_keys=True))
@@ -78,3 +83,8 @@ def _read_cursor(cursor: str | None) -> dict[str, int]:
     if not isinstance(found, dict):
         return {}
     return {name: close for name, close in found.items() if isinstance(close, int)}
+
+
+def symbols_per_run(universe: Universe) -> int:
+    """Return how many symbols automatic runs put together."""
+    return max(1, math.ceil(len(universe.symbols) / _MOST_RUNS))

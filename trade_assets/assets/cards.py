@@ -15,7 +15,7 @@ import pandas as pd
 from engine.backtest.engine import BacktestEngine
 from engine.backtest.prepare import prepare
 from engine.backtest.result import BacktestResult
-from engine.errors import GateRefused
+from engine.errors import DataError, GateRefused
 from engine.features.builder import FeatureFrameBuilder
 from engine.features.schemas import feature_frame_schema
 from engine.market_data.instruments import InstrumentRules
@@ -24,7 +24,7 @@ from engine.metrics.compute import Metrics, compute_metrics
 from engine.promotion.policy import PromotionDecision, decide
 from engine.reports.pictures import equity_png
 from engine.strategies.card_plan import CardPlan
-from engine.timeframes import Timeframe
+from engine.timeframes import Timeframe, format_utc
 from engine.tools.market import market_of
 from trade_assets.assets.market import (
     FUNDING_EVENTS_KEY,
@@ -97,6 +97,7 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
         funding: pd.DataFrame,
         rules: dict[str, Any],
     ) -> Made:
+        _refuse_lagging(frames, card.timeframes.exec, work.partition)
         instrument = InstrumentRules.from_plain(rules)
         result = BacktestEngine().run(prepare(plan, work.partition.symbol, frames, funding, instrument))
         return Made(result, metadata=_run_metadata(result))
@@ -214,6 +215,24 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
             kinds=("json", "duckdb"),
         ),
     ]
+
+
+def _refuse_lagging(
+    frames: Mapping[Timeframe, pd.DataFrame], exec_timeframe: Timeframe, partition: Partition
+) -> None:
+    """Refuse frames of which a higher one ends before the last bar that is closed at the end of the run.
+
+    The run would go on with an older bar where it knew a newer one, which no rule allows.
+    """
+    end_ms = exec_timeframe.close(int(frames[exec_timeframe]["ts_open"].iloc[-1]))
+    for timeframe, frame in frames.items():
+        last = int(frame["ts_open"].iloc[-1])
+        if last < timeframe.last_closed(end_ms):
+            raise DataError(
+                f"{partition} goes up to {format_utc(end_ms)}, and of {timeframe} the candles that closed after "
+                f"{format_utc(timeframe.close(last))} are missing",
+                way_out=f"materialize {partition.at(timeframe).key} first, or a range that holds both",
+            )
 
 
 def _run_metadata(result: BacktestResult) -> dict[str, Any]:

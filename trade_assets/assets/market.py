@@ -69,6 +69,7 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             "rows": len(candles),
             "first_ts_open": int(candles["ts_open"].iloc[0]),
             "last_ts_open": int(candles["ts_open"].iloc[-1]),
+            "history_start_ms": history_start_ms,
             "watermark": store.watermark(partition.symbol),
         }
         return Made(

@@ -1,0 +1,121 @@
+"""Running assets in this process: a symbol over a range of timeframes, with what failed in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+
+import dagster as dg
+
+from engine.settings import TradeSettings
+from engine.strategies.card_plan import PlanFolder
+from engine.timeframes import Timeframe
+from engine.tools.progress import Progress
+from trade_assets.build import build_defs
+from trade_assets.outcome import AssetTime, PipelineFailure
+from trade_assets.partitioned import WATCHER
+from trade_assets.partitions import Partition
+from trade_assets.ranges import PartitionRange
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class ProgressWatcher:
+    """Counts and times what assets make, and passes it on as the progress of the task that is going on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.seconds = 0.0
+        self._progress = progress
+        self._task = ""
+        self._times: dict[str, tuple[int, float]] = {}
+
+    def begin(self, task: str, total: int) -> None:
+        """Start a task of `total` partitions."""
+        self._task = task
+        self._progress.start(task, total)
+
+    def end(self) -> None:
+        """End the task."""
+        self._progress.finish(self._task)
+
+    def starting(self, asset: str, partition: Partition) -> None:
+        """Show what is being made."""
+        self._progress.advance(self._task, 0, note=f"{partition} {asset}")
+
+    def made(self, asset: str, partition: Partition, seconds: float) -> None:
+        """Count what was made; the assets of all cards go by their last name."""
+        name = asset.rpartition("/")[2]
+        count, before = self._times.get(name, (0, 0.0))
+        self._times[name] = (count + 1, before + seconds)
+        self.seconds += seconds
+        self._progress.advance(self._task, note=f"{partition} {asset}")
+
+    def times(self) -> tuple[AssetTime, ...]:
+        """Return how long each asset took."""
+        return tuple(AssetTime(name, count, seconds) for name, (count, seconds) in self._times.items())
+
+
+class Runner:
+    """Runs assets on an instance.
+
+    Parameters
+    ----------
+    settings, folder
+        As for `build_defs`.
+    instance : DagsterInstance
+        Where the runs are kept.
+    watcher : ProgressWatcher
+        Who is told.
+    """
+
+    def __init__(
+        self,
+        settings: TradeSettings,
+        folder: PlanFolder,
+        instance: dg.DagsterInstance,
+        watcher: ProgressWatcher,
+    ) -> None:
+        self.runs = 0
+        self.seconds = 0.0
+        watching = dg.ResourceDefinition.hardcoded_resource(watcher)
+        definitions = build_defs(settings, folder=folder, resource_overrides={WATCHER: watching})
+        self._job = definitions.resolve_implicit_global_asset_job_def()
+        self._instance = instance
+
+    def run(
+        self, keys: Iterable[tuple[str, ...]], symbol: str, timeframes: Collection[Timeframe]
+    ) -> list[PipelineFailure]:
+        """Make assets of one symbol from the largest to the smallest timeframe; return what failed.
+
+        Steps that do not depend on a failed one are made all the same.
+        """
+        began = time.perf_counter()
+        asset_keys = [dg.AssetKey(list(key)) for key in keys]
+        result = self._job.execute_in_process(
+            asset_selection=asset_keys,
+            tags=PartitionRange.of_symbol(symbol, timeframes).tags(),
+            instance=self._instance,
+            run_config=_QUIET,
+            raise_on_error=False,
+        )
+        self.runs += 1
+        self.seconds += time.perf_counter() - began
+        steps = {key.to_python_identifier(): key.to_user_string() for key in asset_keys}
+        failures = [
+            PipelineFailure(f"{steps.get(event.step_key or '', event.step_key)} of {symbol}", _told(event))
+            for event in result.all_events
+            if event.is_step_failure
+        ]
+        if not result.success and not failures:
+            failures = [
+                PipelineFailure(f"the run for {symbol}", "it failed before its first step: see the UI")
+            ]
+        return failures
+
+
+def _told(event: dg.DagsterEvent) -> str:
+    """Return the cause of a failed step: our own words where it failed on purpose."""
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None:
+        return failure.user_failure_data.description or ""
+    return failure.error.to_string().splitlines()[0] if failure.error else "unknown"

@@ -1,0 +1,67 @@
+"""The pipeline as a tool. It joins by the entry point `trade.tools`, so that engine/ need not know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolRegistry, ToolSpec
+
+
+class WhatToRun(ToolInput):
+    """Which cards, on what."""
+
+    cards: tuple[str, ...] = Field((), description="ids of cards, or their YAML files; none: all")
+    symbols: tuple[str, ...] = Field((), description="symbols, as BTCUSDT; none: all the cards name")
+
+
+def register(registry: ToolRegistry) -> None:
+    """Add the tools of this package to `registry`."""
+    registry.register(
+        ToolSpec(
+            "pipeline.run",
+            "Carry cards through the asset graph, raw candles to promotion decisions; reuse what is current.",
+            SideEffect.WRITE,
+            WhatToRun,
+            run,
+        )
+    )
+
+
+def run(asked: WhatToRun, context: ToolContext) -> dict[str, Any]:
+    """Run the pipeline and tell what there is: a row per card and symbol, and what failed."""
+    from engine.strategies.card_plan import load_plans
+    from trade_assets.instance import persistent_instance
+    from trade_assets.pipeline import run_pipeline
+
+    folder = load_plans(context.settings.cards_dir)
+    with persistent_instance() as instance:
+        report = run_pipeline(
+            context.settings,
+            folder,
+            instance,
+            cards=[_card_id(card) for card in asked.cards],
+            symbols=asked.symbols,
+            progress=context.progress,
+        )
+    broken = [{"what": name, "error": str(error)} for name, error in folder.errors.items() if not asked.cards]
+    return {
+        "market": report.market,
+        "rows": report.rows,
+        "failed": [*report.failed, *broken],
+        "assets": report.assets,
+        "dagster_runs": report.dagster_runs,
+        "dagster_seconds": report.dagster_seconds,
+        "pipeline_seconds": report.seconds,
+    }
+
+
+def _card_id(card: str) -> str:
+    """Return the id of a card named by its id or by its file."""
+    if not card.endswith((".yaml", ".yml")):
+        return card
+    from engine.idea_card.load import load_card
+
+    return load_card(Path(card)).id
