@@ -98,9 +98,11 @@ def connect(
         raise
 
 
-def connection_factory(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -> ConnectionFactory:
-    """Return the factory of connections to `path` that `HistoricalDataStore` takes."""
-    opened = partial(connect, path, timeout_s=timeout_s)
+def connection_factory(
+    path: Path, *, timeout_s: float = LOCK_TIMEOUT_S, filled_by: str = "trade sync"
+) -> ConnectionFactory:
+    """Return the factory of connections to `path`; the arguments are those of `connect`."""
+    opened = partial(connect, path, timeout_s=timeout_s, filled_by=filled_by)
     return lambda read_only: opened(read_only=read_only)
 
 
