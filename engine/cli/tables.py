@@ -72,11 +72,14 @@ def _lines(console: Console, rows: Sequence[tuple[str, str]]) -> None:
 
 def _unusable(console: Console, files: Sequence[Row]) -> None:
     for file in files:
-        console.print(Text.assemble("\n", (file["file"], "bold"), (" is no usable card", "bold red")))
+        heading = Text.assemble("\n", (file["file"], "bold"), (" is no usable card", "bold red"))
+        console.print(heading, soft_wrap=True)
         for problem in file["problems"]:
             value = "" if problem["value"] is None else f" (value: {problem['value']})"
-            console.print(Text(f"  {problem['key_path'] or '(whole file)'}: {problem['problem']}{value}"))
-            console.print(Text(f"    {problem['way_out']}", style="green"))
+            line = "" if problem["line"] is None else f"line {problem['line']}, "
+            where = line + (problem["key_path"] or "the file")
+            console.print(Text(f"  {where}: {problem['problem']}{value}"), soft_wrap=True)
+            console.print(Text(f"    {problem['way_out']}", style="green"), soft_wrap=True)
 
 
 def project(console: Console, data: Row) -> None:
@@ -128,7 +131,10 @@ def card_list(console: Console, data: Row) -> None:
             " ".join(card["symbols"]),
             card["system_hash"][:12],
         )
-    console.print(table)
+    if data["cards"]:
+        console.print(table)
+    else:
+        console.print(f"There is no usable card in {data['folder']}.", soft_wrap=True)
     _unusable(console, data["unusable"])
 
 
@@ -191,21 +197,22 @@ def reports(console: Console, data: Row) -> None:
 
 def promotions(console: Console, data: Row) -> None:
     """Show decisions of the ledger."""
-    table = _table(
-        "No", "Decided (UTC)", "Card", "Version", "Symbol", "Timeframe", "Stage", "Decision", right=["No"]
-    )
+    table = _table("No", "Decided (UTC)", "Card", "Symbol", "TF", "Stage", right=["No"])
+    table.add_column("Decision")
     for decision in data["decisions"]:
         table.add_row(
             str(decision["sequence"]),
-            _moment(decision["decided_at_ms"] // 1000 * 1000),
+            _moment(decision["decided_at_ms"]),
             decision["card_id"],
-            decision["card_version"],
             decision["symbol"],
             decision["timeframe"],
             decision["stage"],
             verdict(decision["decision"], decision["refused_by"]),
         )
-    console.print(table)
+    if data["decisions"]:
+        console.print(table)
+    else:
+        console.print("Nothing has been decided yet. `trade run CARD` leads to a decision.")
     console.print(market_notice(data["market"]))
 
 
@@ -276,4 +283,5 @@ def _metric(spec: MetricSpec, metrics: Row) -> str:
 
 
 def _moment(ts_ms: int | None) -> str:
+    """Return a moment to the minute."""
     return "–" if ts_ms is None else format_utc(ts_ms)[:16]

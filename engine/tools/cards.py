@@ -71,11 +71,14 @@ def _summary(card: IdeaCard) -> dict[str, Any]:
 
 
 def _problems(errors: Mapping[str, CardError]) -> list[dict[str, Any]]:
+    from engine.idea_card.yaml_source import LocatedProblem
+
     return [
         {
             "file": filename,
             "problems": [
                 {
+                    "line": problem.line if isinstance(problem, LocatedProblem) else None,
                     "key_path": problem.key_path,
                     "problem": problem.problem,
                     "value": None if problem.value is None else repr(problem.value),

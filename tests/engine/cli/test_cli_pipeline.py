@@ -7,13 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from recorded_market import record_market
 
-from engine.sandbox.market import GeneratedMarket
-from engine.sandbox.protocol import RowWindow
-from engine.timeframes import Timeframe, parse_utc
+from engine.timeframes import Timeframe
 
 PROJECT = Path(__file__).resolve().parents[3]
-FIRST, LAST = parse_utc("2024-11-01"), parse_utc("2025-01-01")
 
 
 @pytest.fixture
@@ -27,18 +25,6 @@ def home(tmp_path) -> dict[str, str]:
     text = (PROJECT / "idea_cards" / "channel_breakout.yaml").read_text()
     (cards / "channel_breakout.yaml").write_text(text.replace("[BTCUSDT, ETHUSDT, SOLUSDT]", "[BTCUSDT]"))
     return {"DAGSTER_HOME": str(tmp_path / "home"), "TRADE_CARDS": str(cards)}
-
-
-def recorded(folder: Path) -> Path:
-    """Write two months of a market as recorded candles."""
-    market, window = GeneratedMarket(seed=3), RowWindow(FIRST, LAST - 1, 1_000_000)
-    folder.mkdir()
-    for timeframe in (Timeframe.H1, Timeframe.H4):
-        frame = market.klines("BTCUSDT", timeframe, window, LAST).drop(columns="turnover")
-        frame.to_parquet(folder / f"BTCUSDT_{timeframe}.parquet")
-    market.mark_klines("BTCUSDT", Timeframe.H1, window, LAST).to_parquet(folder / "mark_BTCUSDT_1h.parquet")
-    market.funding("BTCUSDT", window, LAST).to_parquet(folder / "funding_BTCUSDT.parquet")
-    return folder
 
 
 def test_the_demo_goes_from_nothing_to_decisions_and_says_the_market_is_generated(trade, home):
@@ -66,8 +52,9 @@ def test_the_demo_goes_from_nothing_to_decisions_and_says_the_market_is_generate
 
 
 def test_the_demo_replays_recorded_candles_in_a_folder_of_its_own(trade, home, tmp_path):
-    folder = recorded(tmp_path / "candles")
-    shown = trade("demo", "--replay", str(folder), **home, TRADE_HISTORY_START="2024-11-01")
+    hours = (Timeframe.H1, Timeframe.H4)
+    folder = record_market(tmp_path / "candles", symbols=("BTCUSDT",), timeframes=hours)
+    shown = trade("demo", "--replay", str(folder), **home, TRADE_HISTORY_START="2024-10-01")
     assert shown.exit_code == 0
     assert "RECORDED MARKET" in shown.stdout
     assert "GENERATED" not in shown.stdout
