@@ -87,11 +87,14 @@ class IdeaCard(CardPart):
         return plain
 
     def system_hash(self) -> str:
-        """Return the SHA-256 (64 hexadecimal digits) of the canonical form and the engine's semantics.
+        """Return the SHA-256 (64 hexadecimal digits) of what the card says and of the engine's semantics.
 
-        Key order, comments, quotes and the spelling of a number (1, 1.0) do not matter; every value does.
+        Key order, comments, quotes and the spelling of a number (1, 1.0) do not matter; every value does. A
+        key that may be left out counts as left out where it has its default, so that a key the language
+        gains later leaves the hashes of the cards without it as they are.
         """
-        return hash_of({"card": self.canonical_form(), "engine_semantics": ENGINE_SEMANTICS_VERSION})
+        said = to_plain(self, with_defaults=False)
+        return hash_of({"card": said, "engine_semantics": ENGINE_SEMANTICS_VERSION})
 
     @override
     @classmethod

@@ -58,12 +58,19 @@ def impure_values(value: Any, where: Where = ()) -> Iterator[Finding]:
         )
 
 
-def to_plain(value: Any) -> Any:
-    """Return a card, or a part of one, as dicts, lists and scalars; enums by their value."""
+def to_plain(value: Any, *, with_defaults: bool = True) -> Any:
+    """Return a card, or a part of one, as dicts, lists and scalars; enums by their value.
+
+    `with_defaults=False` leaves out the keys that have the value they would have if they were not written.
+    """
     if isinstance(value, BaseModel):
-        return {name: to_plain(getattr(value, name)) for name in type(value).model_fields}
+        return {
+            name: to_plain(getattr(value, name), with_defaults=with_defaults)
+            for name, field in type(value).model_fields.items()
+            if with_defaults or field.is_required() or getattr(value, name) != field.default
+        }
     if isinstance(value, Mapping):
-        return {key: to_plain(item) for key, item in value.items()}
+        return {key: to_plain(item, with_defaults=with_defaults) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [to_plain(item) for item in value]
+        return [to_plain(item, with_defaults=with_defaults) for item in value]
     return getattr(value, "value", value)

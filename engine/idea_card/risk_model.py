@@ -8,7 +8,7 @@ from typing import Any, override
 from engine.idea_card.base import CardPart, Positive, at
 from engine.idea_card.findings import Finding
 from engine.idea_card.sizing import Sizing
-from engine.idea_card.stops import StopLoss
+from engine.idea_card.stops import BreakEven, StopLoss
 from engine.idea_card.targets import TakeProfit
 
 
@@ -19,6 +19,8 @@ class RiskModel(CardPart):
     """Where a losing position is closed; null for no stop (then only the liquidation price is below)."""
     take_profit: TakeProfit | None
     """Where a winning position is closed; null for no target."""
+    break_even: BreakEven | None = None
+    """When the stop moves to the entry price; leave it out, or null, for never."""
     sizing: Sizing
     """How large a position is."""
     max_notional_usdt: Positive | None = None

@@ -7,7 +7,14 @@ import numpy as np
 from engine.errors import SimulationError
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.sizing import FixedUsdtSizing, PercentEquitySizing, RiskBasedSizing, Sizing
-from engine.idea_card.stops import AtrMultipleStop, FixedPointsStop, PercentStop, StopLoss
+from engine.idea_card.stops import (
+    AtrMultipleStop,
+    FixedPointsStop,
+    PercentStop,
+    StopLoss,
+    TrailingAtrStop,
+    TrailingPercentStop,
+)
 from engine.idea_card.targets import (
     AtrMultipleTarget,
     FixedPointsTarget,
@@ -26,6 +33,8 @@ _DISTANCE_KINDS: dict[type[object], DistanceKind] = {
     FixedPointsStop: DistanceKind.POINTS,
     FixedPointsTarget: DistanceKind.POINTS,
     AtrMultipleStop: DistanceKind.FEATURE_MULTIPLE,
+    TrailingPercentStop: DistanceKind.PERCENT,
+    TrailingAtrStop: DistanceKind.FEATURE_MULTIPLE,
     AtrMultipleTarget: DistanceKind.FEATURE_MULTIPLE,
     RrRatioTarget: DistanceKind.RISK_MULTIPLE,
 }
@@ -60,7 +69,16 @@ def contract_of(card: IdeaCard, instrument: InstrumentRules) -> Records:
     limit = card.risk_model.max_notional_usdt
     contract.max_notional = np.inf if limit is None else limit
     contract.regime = int(REGIMES[account.liquidation_regime])
-    contract.stop_kind, contract.stop_value = _distance(card.risk_model.stop_loss)
+    stop = card.risk_model.stop_loss
+    contract.stop_kind, contract.stop_value = _distance(stop)
+    if isinstance(stop, TrailingPercentStop | TrailingAtrStop):
+        contract.trails = True
+        contract.trail_activation_pct = stop.activation_pct
+    break_even = card.risk_model.break_even
+    if break_even is not None:
+        contract.moves_to_break_even = True
+        contract.break_even_trigger_pct = break_even.trigger_pct
+        contract.break_even_offset_pct = break_even.offset_pct
     contract.target_kind, contract.target_value = _distance(card.risk_model.take_profit)
     target = card.risk_model.take_profit
     contract.target_is_limit = target is not None and target.order_type == "limit"

@@ -164,6 +164,7 @@ def enter(
     state.target_price = _level(price, side, target_distance, rules.tick_size)
     if state.target_price <= 0.0:
         state.target_price = np.nan  # a short's target below zero can't be reached
+    state.stop_moved_by = 0
     state.risk_distance = risk_distance
     state.highest_price = price
     state.lowest_price = price

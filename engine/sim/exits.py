@@ -105,7 +105,10 @@ def leave(
         fee = trading_fee(state.target_price, state.quantity, rules.maker_rate)
         _close(state, rules, bar, ts, state.target_price, fee, 0.0, _TAKE_PROFIT, 1, ambiguous, fills, trades)
     else:
-        exit_at_market(state, rules, bar, ts, reference_price, event, ambiguous, fills, trades)
+        reason = event
+        if event == _STOP_LOSS and state.stop_moved_by != 0:
+            reason = state.stop_moved_by
+        exit_at_market(state, rules, bar, ts, reference_price, reason, ambiguous, fills, trades)
 
 
 @compiled

@@ -49,6 +49,8 @@ class FillReason(IntEnum):
     LIQUIDATION = 4
     MAX_BARS = 5
     END_OF_DATA = 6
+    TRAILING_STOP = 7  # a stop that had been moved by its trail
+    BREAK_EVEN = 8  # a stop that had been moved to the entry price
 
 
 class RejectReason(IntEnum):
@@ -106,9 +108,14 @@ RULES_DTYPE = np.dtype(
         ("max_notional", "f8"),  # inf where the card sets none
         ("stop_value", "f8"),
         ("target_value", "f8"),
+        ("trail_activation_pct", "f8"),
+        ("break_even_trigger_pct", "f8"),
+        ("break_even_offset_pct", "f8"),
         ("sizing_value", "f8"),
         ("regime", "i8"),
         ("stop_kind", "i8"),
+        ("trails", "i8"),
+        ("moves_to_break_even", "i8"),
         ("target_kind", "i8"),
         ("target_is_limit", "i8"),
         ("sizing_kind", "i8"),
@@ -148,6 +155,7 @@ STATE_DTYPE = np.dtype(
         ("direction", "i8"),
         ("entry_bar", "i8"),
         ("entry_ts", "i8"),
+        ("stop_moved_by", "i8"),  # a FillReason, 0: it is where it was at the entry
         ("exit_bar", "i8"),
         ("pending_entry", "i8"),  # a Direction
         ("pending_exit", "i8"),  # a FillReason, 0: none

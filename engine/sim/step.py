@@ -8,7 +8,7 @@
    jumped over, then the orders decided at the previous close, exits before entries;
 3. inside the bar: funding stamped after T, then the nearest level in the way of price; of a stop and a
    target both in range the stop, and the trade is marked ambiguous;
-4. the close: mark to market, and decisions for the next open.
+4. the close: mark to market, stops that trail, and decisions for the next open.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from engine.sim.entries import decide, enter
 from engine.sim.exits import NOTHING, event_at_open, event_inside, leave, leave_inside, see
 from engine.sim.settlement import settle_funding
 from engine.sim.state import Floats, Integers, Records, StopReason
+from engine.sim.trailing import move_stop
 
 _BLOWN, _BELOW_MIN_TRADE = int(StopReason.ACCOUNT_BLOWN), int(StopReason.BELOW_MIN_TRADE)
 
@@ -85,6 +86,8 @@ def advance_bar(
     # 4. The close.
     if state.direction != 0:
         state.equity = state.cash + state.direction * state.quantity * (mark_close - state.entry_price)
+        if rules.trails != 0 or rules.moves_to_break_even != 0:
+            move_stop(state, rules, stop_feature)
         decide(state, rules, bar, close, signals, stop_feature, target_feature, rejects)
     else:
         state.equity = state.cash

@@ -16,12 +16,14 @@ from engine.features.checks import check_feature
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.features import FeatureSpec
 from engine.idea_card.load import load_card, load_cards
-from engine.idea_card.stops import AtrMultipleStop
+from engine.idea_card.stops import AtrMultipleStop, TrailingAtrStop
 from engine.idea_card.targets import AtrMultipleTarget
 from engine.idea_card.yaml_source import read_yaml
 from engine.rules.names import NameTable, Reference
 from engine.rules.parse import parse_signal_rules
 from engine.rules.rule_set import RuleSet
+
+_STOPS_OF_A_FEATURE = (AtrMultipleStop, TrailingAtrStop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class CardPlan:
     def stop_reference(self) -> Reference | None:
         """The feature whose multiple is the stop's distance, or None."""
         stop = self.card.risk_model.stop_loss
-        return self._feature(stop.feature) if isinstance(stop, AtrMultipleStop) else None
+        return self._feature(stop.feature) if isinstance(stop, _STOPS_OF_A_FEATURE) else None
 
     @property
     def target_reference(self) -> Reference | None:
@@ -146,7 +148,7 @@ def _level_problems(card: IdeaCard) -> list[CardProblem]:
     levels = {"stop_loss": card.risk_model.stop_loss, "take_profit": card.risk_model.take_profit}
     problems = []
     for key, level in levels.items():
-        if not isinstance(level, AtrMultipleStop | AtrMultipleTarget):
+        if not isinstance(level, (*_STOPS_OF_A_FEATURE, AtrMultipleTarget)):
             continue
         outputs = feature_outputs(card.features[level.feature])
         if outputs != ("",):

@@ -302,6 +302,15 @@ def test_rules_of_a_direction_that_is_not_allowed_are_each_named(tmp_path):
     assert [p.key_path for p in error.problems] == ["signal_rules.entry_long", "signal_rules.exit_long"]
 
 
+def test_break_even_does_not_move_the_stop_beyond_its_trigger():
+    data = plain_example()
+    data["risk_model"]["break_even"] = {"trigger_pct": 0.5, "offset_pct": 0.5}
+    with pytest.raises(CardError) as caught:
+        card_from_plain(data, "here")
+    assert "risk_model.break_even.offset_pct" in str(caught.value)
+    assert "must be below trigger_pct, which is 0.5" in str(caught.value)
+
+
 @pytest.mark.parametrize("kept", ["take_profit", "sizing"])
 def test_what_needs_a_stop_is_refused_without_one(kept, tmp_path):
     data = changed(("risk_model", "stop_loss"), None)

@@ -18,7 +18,7 @@ from engine.idea_card.card import IdeaCard
 from engine.idea_card.load import card_from_plain, card_from_text
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 
-EXAMPLE_HASH = "154a01f24ee65e85ff64754f2d9f5394d0add19f117ea3e1900e8cc7e114f882"
+EXAMPLE_HASH = "d4319628b82ed23815bdb68d00424a3749d842ce486778ed84a5ba6ad089c686"
 
 
 def hash_of_plain(data: Any) -> str:
@@ -30,7 +30,7 @@ def test_the_hash_of_the_example_is_the_known_one():
 
 
 def test_the_hash_is_sha256_over_sorted_compact_json_of_the_card_and_the_semantics_version():
-    # the example as YAML gives it, with whole floats written as integers; nothing was left out of it
+    # the example as YAML gives it, with whole floats written as integers
     def spelled(value):
         if isinstance(value, dict):
             return {key: spelled(item) for key, item in value.items()}
@@ -38,7 +38,12 @@ def test_the_hash_is_sha256_over_sorted_compact_json_of_the_card_and_the_semanti
             return [spelled(item) for item in value]
         return int(value) if isinstance(value, float) and value == int(value) else value
 
-    whole = {"card": spelled(plain_example()), "engine_semantics": ENGINE_SEMANTICS_VERSION}
+    said = plain_example()
+    # what may be left out counts as left out where it has its default
+    assert said["account"].pop("liquidation_regime") == "mark_2025"
+    assert said["risk_model"]["take_profit"].pop("order_type") == "market"
+    assert said["features"]["atr"].pop("source") is None
+    whole = {"card": spelled(said), "engine_semantics": ENGINE_SEMANTICS_VERSION}
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert hash_of_plain(plain_example()) == hashlib.sha256(text.encode()).hexdigest()
 
@@ -76,6 +81,7 @@ def test_the_order_of_keys_does_not_matter(seed):
         ("min_trades: 100\n", "\n\n  # enough\n  min_trades: 100\n"),
         ("source: null, ", ""),
         ("  liquidation_regime: mark_2025\n", ""),
+        (", order_type: market", ""),
     ],
 )
 def test_the_spelling_does_not_matter(written, other):
@@ -164,6 +170,15 @@ def test_every_value_matters(leaf):
 BLOCKS = {
     "percent stop": (("risk_model", "stop_loss"), {"type": "percent", "value": 1.5}),
     "fixed stop": (("risk_model", "stop_loss"), {"type": "fixed_points", "value": 1.5}),
+    "trailing stop": (
+        ("risk_model", "stop_loss"),
+        {"type": "trailing_percent", "value": 1.5, "activation_pct": 1.0},
+    ),
+    "trailing atr stop": (
+        ("risk_model", "stop_loss"),
+        {"type": "trailing_atr", "value": 1.5, "feature": "atr", "activation_pct": 1.0},
+    ),
+    "break even": (("risk_model", "break_even"), {"trigger_pct": 2.0, "offset_pct": 0.15}),
     "percent target": (("risk_model", "take_profit"), {"type": "percent", "value": 2.0}),
     "fixed target": (("risk_model", "take_profit"), {"type": "fixed_points", "value": 2.0}),
     "atr target": (("risk_model", "take_profit"), {"type": "atr_multiple", "value": 2.0, "feature": "atr"}),

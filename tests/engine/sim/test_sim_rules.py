@@ -323,3 +323,65 @@ def test_bars_that_are_none_are_refused_with_time_and_value() -> None:
         MarketBars(MINUTE, np.array([MINUTE, 0]), *np.full((8, 2), 100.0), np.zeros(2, bool))
     with pytest.raises(SimulationError, match="out of order"):
         FundingEvents(np.array([2, 1]), np.array([0.0, 0.0]), np.array([1.0, 1.0]))
+
+
+def trailing(percent_of_best: float, activation_pct: float = 0.0) -> dict[str, float]:
+    return percent(stop=percent_of_best) | {"trails": 1, "trail_activation_pct": activation_pct}
+
+
+def test_a_trailing_stop_moves_at_the_close_and_acts_from_the_next_bar() -> None:
+    # pitfall 4: O100 L98.95 H112 C110 with a 1 % trail must not exit at 108.9 inside that bar. Entry at
+    # 100 with the stop at 99: the bar's own low is below it, so a stop of 1.5 % is used for that bar.
+    rules = contract(**trailing(1.5))
+    market = bars(FLAT, (100, 112, 98.95, 110), (110, 110.5, 109.9, 110.4))
+    output = run(market, signals(3, b0=LONG), rules)
+    trade = output.trades[0]
+    # the best price is 112, so from bar 2 on the stop is at 110.32; bar 2 opens at 110, below it
+    assert (trade.exit_bar, trade.exit_price) == (2, 110.0)
+    assert trade.reason == FillReason.TRAILING_STOP
+
+
+def test_a_trailing_stop_never_moves_back_and_mirrors_for_a_short() -> None:
+    rules = contract(**trailing(5))
+    # best 90: stop 94.5; a later best of 90 still, then 94.5 is reached
+    market = bars(FLAT, (100, 101, 90, 91), (91, 93, 90.5, 92), (92, 96, 91, 95))
+    output = run(market, signals(4, b0=SHORT), rules)
+    trade = output.trades[0]
+    assert (trade.exit_bar, trade.exit_price, trade.reason) == (3, 94.5, FillReason.TRAILING_STOP)
+
+
+def test_a_trail_waits_for_its_activation() -> None:
+    rules = contract(**trailing(5, activation_pct=10))
+    market = bars(FLAT, (100, 109, 100, 108), (108, 108, 96, 97), (97, 111, 97, 110), (110, 110, 104, 105))
+    output = run(market, signals(5, b0=LONG), rules)
+    trade = output.trades[0]
+    # 9 % was not enough, so 96 is above the first stop at 95; 11 % moves it to 105.45
+    assert (trade.exit_bar, trade.exit_price) == (4, 105.45)
+
+
+def test_a_trail_by_a_feature_follows_its_present_value() -> None:
+    rules = contract(stop_kind=DistanceKind.FEATURE_MULTIPLE, stop_value=2.0, trails=1)
+    wanted = signals(4, b0=LONG)
+    wanted = type(wanted)(wanted.bits, np.array([5.0, 3.0, np.nan, 1.0]), wanted.target_feature)
+    market = bars(FLAT, (100, 110, 100, 109), (109, 112, 108, 111), (111, 111, 103, 105))
+    output = run(market, wanted, rules)
+    # 110 - 2 * 3 = 104; the missing value leaves it there
+    assert (output.trades[0].exit_bar, output.trades[0].exit_price) == (3, 104.0)
+
+
+def test_break_even_moves_the_stop_to_the_entry_and_its_offset() -> None:
+    rules = contract(
+        **percent(stop=5), moves_to_break_even=1, break_even_trigger_pct=3.0, break_even_offset_pct=0.5
+    )
+    market = bars(FLAT, (100, 103, 100, 102), (102, 102, 99, 100))
+    output = run(market, signals(3, b0=LONG), rules)
+    trade = output.trades[0]
+    assert (trade.exit_price, trade.reason) == (100.5, FillReason.BREAK_EVEN)
+    untouched = run(bars(FLAT, (100, 102.9, 100, 102), (102, 102, 99, 100)), signals(3, b0=LONG), rules)
+    assert untouched.trades[0].reason == FillReason.END_OF_DATA
+
+
+def test_break_even_without_a_stop_sets_one() -> None:
+    rules = contract(moves_to_break_even=1, break_even_trigger_pct=3.0, break_even_offset_pct=0.0)
+    output = run(bars(FLAT, (100, 104, 100, 103), (103, 103, 99, 100)), signals(3, b0=LONG), rules)
+    assert output.trades[0].exit_price == 100.0
