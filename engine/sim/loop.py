@@ -47,7 +47,19 @@ def run_bars(
     state = account[0]
     has_stop_feature = stop_feature.shape[0] > 0
     has_target_feature = target_feature.shape[0] > 0
-    for bar in range(first, last):
+    bar = first
+    while bar < last:
+        if state.direction == 0 and state.pending_entry == 0 and state.cash >= contract[0].smallest_margin:
+            # Without a position, an order or a signal nothing can happen to the account. Funding events
+            # that nobody pays are passed over by the next bar that is advanced.
+            cash = state.cash
+            while bar < last and signals[bar] == 0:
+                equity[bar] = cash
+                position_size[bar] = 0.0
+                used_margin[bar] = 0.0
+                bar += 1
+            if bar == last:
+                return bar
         if state.fills + 4 > fills.shape[0] or state.trades + 2 > trades.shape[0]:
             return bar
         advance_bar(
@@ -80,6 +92,7 @@ def run_bars(
         equity[bar] = state.equity
         position_size[bar] = state.direction * state.quantity
         used_margin[bar] = state.used_margin
+        bar += 1
         if state.stop_reason != 0:
-            return bar + 1
+            return bar
     return last
