@@ -130,10 +130,11 @@ class Location:
 
     def make(self, *keys: str, at: str, to: str | None = None) -> dg.ExecuteInProcessResult:
         """Materialize assets ("cards/averages/metrics"; all if none) of a partition, or of a range."""
-        tags = PartitionRange(Partition.parse(at), Partition.parse(to or at)).tags()
+        where = PartitionRange(Partition.parse(at), Partition.parse(to or at))
         return self.job.execute_in_process(
             asset_selection=[dg.AssetKey(key.split("/")) for key in keys] or None,
-            **({"partition_key": at} if to is None else {"tags": tags}),
+            partition_key=where.partition_key,
+            tags=where.tags,
             instance=self.instance,
             run_config=QUIET,
             raise_on_error=False,
