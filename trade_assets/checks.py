@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 
-from engine.errors import DataError, GateRefused, SimulationError, TradeError
+from engine.errors import ConfigurationError, ExchangeUnavailable, TradeError
 from trade_assets.partitions import Partition
 
 SCHEMA = "schema"
@@ -78,5 +78,5 @@ def evaluation(
 
 
 def is_verdict(error: TradeError) -> bool:
-    """Whether an error says something about the data, rather than about a setting or the exchange."""
-    return isinstance(error, DataError | GateRefused | SimulationError)
+    """Whether an error says something about the data, and not that a setting is wrong or nobody answered."""
+    return not isinstance(error, ConfigurationError | ExchangeUnavailable)

@@ -251,7 +251,7 @@ class PartitionedAsset:
             Address(self.key, partition),
             check=self.gate or "",
             message=str(error),
-            dagster_run=context.run_id,
+            dagster_run=context.run.run_id,
         )
 
     def _failure(self, failures: Mapping[Partition, TradeError]) -> dg.Failure:

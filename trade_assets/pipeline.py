@@ -1,7 +1,7 @@
 """The driver of `trade run` and `trade demo`: makes what is not current, here, on the UI's instance.
 
-First every symbol's candles, then for each symbol one run over the range of its timeframes with everything
-that is not current. Steps that do not depend on each other do not stop each other, so a card that fails
+First every symbol's candles, then its partitions, the largest timeframe first, each with what is to be made of
+it and is not current. Steps that do not depend on each other do not stop each other, so a card that fails
 leaves the others alone, and a symbol that fails the other symbols. What is made belongs to the assets, what
 is current to `freshness.py`.
 """
@@ -28,7 +28,7 @@ from trade_assets.build import code_versions, default_resources
 from trade_assets.freshness import is_current, is_synced
 from trade_assets.outcome import CardRow, PipelineFailure, PipelineReport, card_row, decision_address
 from trade_assets.partitioned import ARTIFACTS
-from trade_assets.partitions import largest_first
+from trade_assets.partitions import Partition, largest_first
 from trade_assets.reports import report_file
 from trade_assets.runner import ProgressWatcher, Runner
 
@@ -136,7 +136,7 @@ class _Pipeline:
         if due:
             self._watcher.begin(SYNC, sum(map(len, due.values())))
             for symbol, timeframes in due.items():
-                for failure in self._runner.run([RAW_OHLCV_KEY], symbol, timeframes):
+                for failure in _told(self._runner.run([RAW_OHLCV_KEY], symbol, timeframes), symbol):
                     failed[symbol] = failure
             self._watcher.end()
         return failed
@@ -147,11 +147,21 @@ class _Pipeline:
         if any(due.values()):
             self._watcher.begin(CARDS, sum(map(_count, due.values())))
             for symbol, plans in due.items():
-                if plans:
-                    timeframes = _timeframes_of(plans)
-                    keys = [*_SLICES, *(key for plan in plans for key in card_keys(plan, timeframes))]
-                    failures += self._runner.run(keys, symbol, timeframes)
+                failures += self._make_symbol(symbol, plans)
             self._watcher.end()
+        return failures
+
+    def _make_symbol(self, symbol: str, plans: list[CardPlan]) -> list[PipelineFailure]:
+        """Make a symbol's partitions; what has failed at a larger timeframe is not tried at a smaller one."""
+        failures: list[PipelineFailure] = []
+        for timeframe in _timeframes_of(plans):
+            of_cards = {plan.card.id: card_keys(plan, [timeframe]) for plan in plans}
+            keys = [*_SLICES, *(key for keys in of_cards.values() for key in keys)]
+            failed = self._runner.run(keys, symbol, [timeframe])
+            failures += _told(failed, Partition(symbol, timeframe))
+            if failed.keys() & set(_SLICES):
+                break
+            plans = [plan for plan in plans if not failed.keys() & set(of_cards[plan.card.id])]
         return failures
 
     def _is_synced(self, symbol: str, timeframes: Collection[Timeframe], now_ms: int) -> bool:
@@ -202,6 +212,10 @@ def _cards_by_symbol(
         for symbol in named
         if not symbols or symbol in symbols
     }
+
+
+def _told(failed: Mapping[tuple[str, ...], str], where: object) -> list[PipelineFailure]:
+    return [PipelineFailure(f"{'/'.join(key)} of {where}", error) for key, error in failed.items()]
 
 
 def _count(plans: list[CardPlan]) -> int:

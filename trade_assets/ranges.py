@@ -1,15 +1,13 @@
 """Ranges: which partitions go into one run together, and which assets there are to make in them.
 
 A run over a rectangle of symbols and timeframes makes each asset for all of its partitions before it goes on
-to the next asset. So the higher timeframes a backtest reads are there when it is made, and the run of one
-symbol fails or succeeds by itself.
+to the next asset.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Self
 
 import dagster as dg
 
@@ -22,6 +20,8 @@ from trade_assets.partitions import Partition, Universe, largest_first
 # What `dagster asset materialize --partition-range` tags its run with; `RunRequest` has no parameter for it.
 _RANGE_START_TAG = "dagster/asset_partition_range_start"
 _RANGE_END_TAG = "dagster/asset_partition_range_end"
+_PRIORITY_TAG = "dagster/priority"
+SYMBOLS_TAG = "trade/symbols"
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,45 @@ class PartitionRange:
     first: Partition
     last: Partition
 
-    @classmethod
-    def of_symbol(cls, symbol: str, timeframes: Collection[Timeframe]) -> Self:
-        """Return the range of one symbol from the largest to the smallest of `timeframes`."""
-        return cls(Partition(symbol, max(timeframes)), Partition(symbol, min(timeframes)))
+    @property
+    def partition_key(self) -> str | None:
+        """The partition a run is started for, if there is only one."""
+        return self.first.key if self.first == self.last else None
 
+    @property
     def tags(self) -> dict[str, str]:
-        """Return the tags that make a run go over this range."""
+        """The tags that make a run go over several partitions; none for a single one."""
+        if self.first == self.last:
+            return {}
         return {_RANGE_START_TAG: self.first.key, _RANGE_END_TAG: self.last.key}
+
+    @property
+    def symbols(self) -> str:
+        """The symbols, as text."""
+        first, last = self.first.symbol, self.last.symbol
+        return first if first == last else f"{first}...{last}"
+
+    def request(
+        self, *, of: int | str, asset_keys: Collection[dg.AssetKey], priority: int = 0
+    ) -> dg.RunRequest:
+        """Return the request of a run over this range.
+
+        Parameters
+        ----------
+        of : int or str
+            What the run is for, the close of a candle or a day: asked for once only.
+        asset_keys : collection of AssetKey
+            What is made.
+        priority : int, optional
+            Runs with a higher one start first. Those that share symbols do not run at the same time, by the
+            limit that dagster.yaml sets on their tag.
+        """
+        return dg.RunRequest(
+            run_key=f"{self}|{of}",
+            asset_selection=list(asset_keys),
+            partition_key=self.partition_key,
+            tags=self.tags | {SYMBOLS_TAG: self.symbols, _PRIORITY_TAG: str(priority)},
+        )
 
     def __str__(self) -> str:
         return self.first.key if self.first == self.last else f"{self.first.key}...{self.last.key}"

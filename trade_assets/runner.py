@@ -12,10 +12,10 @@ from engine.strategies.card_plan import PlanFolder
 from engine.timeframes import Timeframe
 from engine.tools.progress import Progress
 from trade_assets.build import build_defs
-from trade_assets.outcome import AssetTime, PipelineFailure
+from trade_assets.outcome import AssetTime
 from trade_assets.partitioned import WATCHER
 from trade_assets.partitions import Partition
-from trade_assets.ranges import PartitionRange
+from trade_assets.ranges import SYMBOLS_TAG, PartitionRange
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -84,33 +84,34 @@ class Runner:
 
     def run(
         self, keys: Iterable[tuple[str, ...]], symbol: str, timeframes: Collection[Timeframe]
-    ) -> list[PipelineFailure]:
-        """Make assets of one symbol from the largest to the smallest timeframe; return what failed.
+    ) -> dict[tuple[str, ...], str]:
+        """Make assets of one symbol, from the largest to the smallest timeframe.
 
         Steps that do not depend on a failed one are made all the same.
+
+        Returns
+        -------
+        dict of tuple of str to str
+            The assets that failed, and why.
         """
         began = time.perf_counter()
-        asset_keys = [dg.AssetKey(list(key)) for key in keys]
+        by_step = {dg.AssetKey(list(key)).to_python_identifier(): key for key in keys}
+        where = PartitionRange(Partition(symbol, max(timeframes)), Partition(symbol, min(timeframes)))
         result = self._job.execute_in_process(
-            asset_selection=asset_keys,
-            tags=PartitionRange.of_symbol(symbol, timeframes).tags(),
+            asset_selection=[dg.AssetKey(list(key)) for key in by_step.values()],
+            partition_key=where.partition_key,
+            tags=where.tags | {SYMBOLS_TAG: symbol},
             instance=self._instance,
             run_config=_QUIET,
             raise_on_error=False,
         )
         self.runs += 1
         self.seconds += time.perf_counter() - began
-        steps = {key.to_python_identifier(): key.to_user_string() for key in asset_keys}
-        failures = [
-            PipelineFailure(f"{steps.get(event.step_key or '', event.step_key)} of {symbol}", _told(event))
-            for event in result.all_events
-            if event.is_step_failure
-        ]
-        if not result.success and not failures:
-            failures = [
-                PipelineFailure(f"the run for {symbol}", "it failed before its first step: see the UI")
-            ]
-        return failures
+        failures = (event for event in result.all_events if event.is_step_failure)
+        failed = {by_step[event.step_key or ""]: _told(event) for event in failures}
+        if not result.success and not failed:
+            failed = dict.fromkeys(by_step.values(), "the run failed before its first step: see the UI")
+        return failed
 
 
 def _told(event: dg.DagsterEvent) -> str:

@@ -33,11 +33,11 @@ def daily_sync_schedule(universe: Universe) -> dg.ScheduleDefinition:
     )
     def daily_sync(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         day = context.scheduled_execution_time.date().isoformat()
+        keys = [dg.AssetKey(list(key)) for key in MARKET_KEYS]
+        most = symbols_per_run(universe)
         return [
-            dg.RunRequest(run_key=f"{each}|{day}", tags=each.tags())
-            for each in ranges_of(
-                universe, universe.symbols, universe.timeframes, most_symbols=symbols_per_run(universe)
-            )
+            each.request(of=day, asset_keys=keys)
+            for each in ranges_of(universe, universe.symbols, universe.timeframes, most_symbols=most)
         ]
 
     return daily_sync

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 import dagster as dg
 
 from engine.strategies.card_plan import CardPlan
-from engine.timeframes import Timeframe
+from engine.timeframes import MINUTE_MS, Timeframe
 from trade_assets.partitions import Universe
 from trade_assets.ranges import keys_to_make, ranges_of
 
@@ -34,11 +34,12 @@ def candle_close_sensor(
     *,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> dg.SensorDefinition:
-    """Return the sensor `candle_close`: when candles close, one run per symbol makes what they change.
+    """Return the sensor `candle_close`: when a candle closes, a run per symbol makes what it changes.
 
     The cursor holds, per timeframe, the close up to which runs were asked for; it moves on only with all the
     requests of a look. After a pause there is one run and not one per candle missed, since a sync fetches
-    whatever is new. Timeframes that close together go into the same run, the largest first.
+    whatever is new. Where several timeframes close at once, the largest has the highest priority, and the
+    runs of a symbol follow each other: a backtest reads the higher timeframes.
 
     It is stopped until somebody starts it in the UI: once started it asks an exchange every quarter of an
     hour, for as long as the daemon runs, and that is not something opening a UI should do by itself.
@@ -56,11 +57,15 @@ def candle_close_sensor(
         closed = _newly_closed(universe.timeframes, done, now_ms() - LAG_MS)
         if not closed or not universe.symbols:
             return dg.SkipReason("no candle has closed since the last look")
-        keys = keys_to_make(plans, closed)
-        newest = max(closed.values())
+        most = symbols_per_run(universe)
         requests = [
-            dg.RunRequest(run_key=f"{each}|{newest}", asset_selection=keys, tags=each.tags())
-            for each in ranges_of(universe, universe.symbols, closed, most_symbols=symbols_per_run(universe))
+            each.request(
+                of=close,
+                asset_keys=keys_to_make(plans, [timeframe]),
+                priority=timeframe.ms // MINUTE_MS,
+            )
+            for timeframe, close in closed.items()
+            for each in ranges_of(universe, universe.symbols, [timeframe], most_symbols=most)
         ]
         moved = done | {str(each): close for each, close in closed.items()}
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(moved, sort_keys=True))

@@ -45,7 +45,7 @@ def market_notice(market: dict[str, Any]) -> Panel | Text:
             return Panel(
                 Text.assemble(
                     ("GENERATED MARKET  ", "bold"),
-                    f"Prices made up by the sandbox ({identity}): no evidence about a real market.",
+                    f"Prices made up by the sandbox ({identity}), not a real market.",
                 ),
                 border_style="yellow",
                 style="yellow",

@@ -161,7 +161,7 @@ def card(console: Console, data: Row) -> None:
         )
     )
     text = yaml.safe_dump(data["card"], sort_keys=False, default_flow_style=None, width=100)
-    console.print(Text(text, style="cyan"))
+    console.print(Text(text, style="cyan"), soft_wrap=True)
 
 
 def backtest(console: Console, data: Row) -> None:

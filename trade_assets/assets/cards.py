@@ -229,8 +229,8 @@ def _refuse_lagging(
         last = int(frame["ts_open"].iloc[-1])
         if last < timeframe.last_closed(end_ms):
             raise DataError(
-                f"{partition} goes up to {format_utc(end_ms)}, and of {timeframe} the candles that closed after "
-                f"{format_utc(timeframe.close(last))} are missing",
+                f"{partition} goes up to {format_utc(end_ms)}, but the {timeframe} candles end at "
+                f"{format_utc(timeframe.close(last))}, although later ones have closed",
                 way_out=f"materialize {partition.at(timeframe).key} first, or a range that holds both",
             )
 
