@@ -14,11 +14,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 
 from engine.errors import ConfigurationError, ExchangeUnavailable, TradeError
 from trade_assets.partitions import Partition
 
 SCHEMA = "schema"
+ACCOUNTS_AGREE = "accounts_agree"
+PROMOTION_GATES = "promotion_gates"
+
+_DESCRIPTIONS = {
+    SCHEMA: "It holds to its pandera schema. What does not is refused before it is written.",
+    ACCOUNTS_AGREE: "What the trades made, one by one, is what the account shows at the end.",
+    PROMOTION_GATES: "The card meets the thresholds it sets itself. A refusal is an answer and stops no run.",
+}
 
 
 @dataclass(frozen=True)
@@ -53,24 +64,42 @@ def check_specs(
     named = [(gate, True)] if gate else []
     named += [(note, False) for note in notes]
     return [
-        dg.AssetCheckSpec(name, asset=asset_key, blocking=blocking, partitions_def=partitions)
+        dg.AssetCheckSpec(
+            name,
+            asset=asset_key,
+            description=_DESCRIPTIONS[name],
+            blocking=blocking,
+            partitions_def=partitions,
+        )
         for name, blocking in named
     ]
 
 
 def evaluation(
-    asset_key: dg.AssetKey, partition: Partition, verdict: CheckVerdict, *, blocking: bool
+    instance: dg.DagsterInstance,
+    check: dg.AssetCheckKey,
+    partition: Partition,
+    verdict: CheckVerdict,
+    *,
+    blocking: bool,
 ) -> dg.AssetCheckEvaluation:
-    """Return the event that records a verdict for its partition.
+    """Return the event that records a verdict for its partition, on its newest materialization.
 
     The event and not an `AssetCheckResult`, which in a run over a range is stored for no partition at all.
+    The UI counts a verdict only while the materialization it names is the newest.
     """
+    wanted = dg.AssetRecordsFilter(asset_key=check.asset_key, asset_partitions=[partition.key])
+    newest = next(iter(instance.fetch_materializations(wanted, limit=1).records), None)
     return dg.AssetCheckEvaluation(
-        asset_key=asset_key,
-        check_name=verdict.check,
+        asset_key=check.asset_key,
+        check_name=check.name,
         passed=verdict.passed,
         description=verdict.description,
         metadata=verdict.metadata,
+        target_materialization_data=newest
+        and AssetCheckEvaluationTargetMaterializationData(
+            storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
+        ),
         severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
         blocking=blocking,
         partition=partition.key,

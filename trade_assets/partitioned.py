@@ -137,6 +137,11 @@ class PartitionedAsset:
     retries: dg.RetryPolicy | None = None
 
     @property
+    def checks(self) -> tuple[str, ...]:
+        """Names of all checks."""
+        return (*((self.gate,) if self.gate else ()), *self.notes)
+
+    @property
     def asset_key(self) -> dg.AssetKey:
         """Dagster's form of the key."""
         return dg.AssetKey(list(self.key))
@@ -177,6 +182,7 @@ class PartitionedAsset:
     ) -> Iterator[Any]:
         """Make every partition of the run; write all of them, or none if one of them fails."""
         products: dict[Partition, Product] = {}
+        passed: dict[Partition, tuple[CheckVerdict, ...]] = {}
         failures: dict[Partition, TradeError] = {}
         for key in context.partition_keys:
             partition = Partition.parse(key)
@@ -184,24 +190,24 @@ class PartitionedAsset:
                 context.log.info(f"there is nothing to make for {partition}")
                 continue
             try:
-                made, product = self._make_one(context, partition, readers)
+                made, products[partition] = self._make_one(context, partition, readers)
             except TradeError as error:
                 failures[partition] = error
-                if is_verdict(error):
-                    yield from self._refuse(context, partition, error)
                 continue
-            products[partition] = product
-            yield from self._verdicts(context, partition, made.verdicts)
+            said = {verdict.check: verdict for verdict in made.verdicts}
+            passed[partition] = tuple(said.get(name, CheckVerdict(name, True)) for name in self.checks)
             shown = {"symbol": partition.symbol, "timeframe": str(partition.timeframe), **made.metadata}
             context.add_asset_metadata(shown, self.asset_key, partition.key)
         if failures:
+            yield from self._evaluations(context, self._refuse(context, failures))
             raise self._failure(failures)
-        for check in sorted(context.selected_asset_check_keys):
-            output = context.assets_def.get_output_name_for_asset_check_key(check)
-            yield dg.Output(None, output_name=output)
         if products:
             output = context.assets_def.get_output_name_for_asset_key(self.asset_key)
             yield dg.Output(products, output_name=output)
+            yield from self._evaluations(context, passed)
+        for check in sorted(context.selected_asset_check_keys):
+            output = context.assets_def.get_output_name_for_asset_check_key(check)
+            yield dg.Output(None, output_name=output)
 
     def _make_one(
         self, context: dg.AssetExecutionContext, partition: Partition, readers: Mapping[str, ArtifactInput]
@@ -232,27 +238,34 @@ class PartitionedAsset:
                 values[name] = value
         return values, taken
 
-    def _verdicts(
-        self, context: dg.AssetExecutionContext, partition: Partition, verdicts: tuple[CheckVerdict, ...]
+    def _evaluations(
+        self, context: dg.AssetExecutionContext, verdicts: Mapping[Partition, tuple[CheckVerdict, ...]]
     ) -> Iterator[dg.AssetCheckEvaluation]:
-        said = {verdict.check: verdict for verdict in verdicts}
-        for check in sorted(context.selected_asset_check_keys):
-            verdict = said.get(check.name, CheckVerdict(check.name, True))
-            yield evaluation(self.asset_key, partition, verdict, blocking=check.name == self.gate)
+        """Give the events of the checks that are part of the run."""
+        selected = {check.name: check for check in context.selected_asset_check_keys}
+        for partition, said in verdicts.items():
+            for verdict in said:
+                if verdict.check in selected:
+                    blocking = verdict.check == self.gate
+                    check = selected[verdict.check]
+                    yield evaluation(context.instance, check, partition, verdict, blocking=blocking)
 
     def _refuse(
-        self, context: dg.AssetExecutionContext, partition: Partition, error: TradeError
-    ) -> Iterator[dg.AssetCheckEvaluation]:
-        if self.gate is not None:
-            verdict = CheckVerdict(self.gate, False, str(error))
-            yield evaluation(self.asset_key, partition, verdict, blocking=True)
+        self, context: dg.AssetExecutionContext, failures: Mapping[Partition, TradeError]
+    ) -> dict[Partition, tuple[CheckVerdict, ...]]:
+        """Keep what is a verdict on the data where readers find it, and return it for the gate."""
         artifacts: Artifacts = context.resources.artifacts
-        artifacts.store().refuse(
-            Address(self.key, partition),
-            check=self.gate or "",
-            message=str(error),
-            dagster_run=context.run.run_id,
-        )
+        refused = {partition: str(error) for partition, error in failures.items() if is_verdict(error)}
+        for partition, message in refused.items():
+            artifacts.store().refuse(
+                Address(self.key, partition),
+                check=self.gate or "",
+                message=message,
+                dagster_run=context.run.run_id,
+            )
+        if self.gate is None:
+            return {}
+        return {partition: (CheckVerdict(self.gate, False, told),) for partition, told in refused.items()}
 
     def _failure(self, failures: Mapping[Partition, TradeError]) -> dg.Failure:
         """Return what fails the step: the cause in words, where Dagster would show a traceback."""

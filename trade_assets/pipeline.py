@@ -1,9 +1,9 @@
 """The driver of `trade run` and `trade demo`: makes what is not current, here, on the UI's instance.
 
-First every symbol's candles, then its partitions, the largest timeframe first, each with what is to be made of
-it and is not current. Steps that do not depend on each other do not stop each other, so a card that fails
-leaves the others alone, and a symbol that fails the other symbols. What is made belongs to the assets, what
-is current to `freshness.py`.
+First the candles of every symbol, then its partitions, the largest timeframe first, each with what there is
+to make and is not current. Steps that do not depend on each other do not stop each other, so a card that
+fails leaves the others alone, and a symbol that fails the other symbols. What is made belongs to the assets,
+what is current to `freshness.py`.
 """
 
 from __future__ import annotations

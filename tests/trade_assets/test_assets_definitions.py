@@ -20,7 +20,7 @@ cards/averages/metrics          | card_averages | cards/averages/backtest_result
 cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/metrics raw_ohlcv | promotion_gates
 funding_events                  | market        | raw_ohlcv | schema!
 healed_ohlcv                    | market        | raw_ohlcv | schema!
-idea_cards                      | default       |           | every_card_loads
+idea_cards                      | cards         |           | every_card_loads
 instrument_rules                | market        | raw_ohlcv |
 raw_ohlcv                       | market        |           | schema!
 """  # noqa: E501

@@ -32,14 +32,11 @@ from trade_assets.assets.market import (
     INSTRUMENT_RULES_KEY,
     RAW_OHLCV_KEY,
 )
-from trade_assets.checks import SCHEMA, CheckVerdict
+from trade_assets.checks import ACCOUNTS_AGREE, PROMOTION_GATES, SCHEMA, CheckVerdict
 from trade_assets.metadata import market_notice, moment, number, numbers, picture, rows_and_times, table
 from trade_assets.partitioned import Input, Made, PartitionedAsset, Work
 from trade_assets.partitions import Partition
 from trade_assets.reports import write_partition_report
-
-ACCOUNTS_AGREE = "accounts_agree"
-PROMOTION_GATES = "promotion_gates"
 
 HEADLINE_METRICS = (
     "trades",

@@ -21,9 +21,14 @@ def idea_cards_asset(settings: TradeSettings) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key,
-        check_specs=[dg.AssetCheckSpec(EVERY_CARD_LOADS, asset=key)],
+        check_specs=[
+            dg.AssetCheckSpec(
+                EVERY_CARD_LOADS, asset=key, description="No file of the folder is left out of the graph."
+            )
+        ],
         description=f"The IdeaCards in {settings.cards_dir}. A new or changed file shows up in the graph "
         "when the code location is reloaded.",
+        group_name="cards",
         kinds={"yaml"},
     )
     def idea_cards() -> Iterator[Any]:
