@@ -27,7 +27,7 @@ ui: setup ## Dagster's UI on http://127.0.0.1:3000, with the sandbox exchange be
 
 test: setup-dev ## the whole test suite
 	@.ci/browser
-	$(BIN)/python -m pytest -m "not slow and not benchmark"
+	$(BIN)/python -m pytest -m "not slow and not benchmark" -n auto --maxprocesses 4 --dist worksteal
 
 trials: setup-dev ## the trials that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 # Before anything reads the environment: what a developer has set must not reach a test.
 for _name in [name for name in os.environ if name.startswith("TRADE_") or name == "DAGSTER_HOME"]:
     del os.environ[_name]
@@ -13,3 +15,8 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 # Figures are drawn into files, never on a screen.
 os.environ["MPLBACKEND"] = "Agg"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test, so that with several workers it does not run on alone at the end."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")

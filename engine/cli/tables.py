@@ -99,15 +99,14 @@ def project(console: Console, data: Row) -> None:
 
 
 def sync(console: Console, data: Row) -> None:
-    """Show what a sync brought."""
-    counts = ("New candles", "Mark klines", "Funding", "Open interest", "Gap bars")
-    table = _table("Symbol", "Timeframe", *counts, "First candle", "Last candle", right=counts)
+    """Show what a sync brought: new rows of each kind, and the candles there are now."""
+    counts = ("Candles", "Funding", "OI", "Gaps")
+    table = _table("Symbol", "TF", *counts, "First candle", "Last candle", right=counts)
     for report in data["synced"]:
         table.add_row(
             report["symbol"],
             report["timeframe"],
             number(report["new_candles"], 0),
-            number(report["mark_klines"], 0),
             number(report["funding_events"], 0),
             number(report["open_interest_rows"], 0),
             number(report["gap_bars"], 0),
@@ -115,8 +114,10 @@ def sync(console: Console, data: Row) -> None:
             _moment(report["last_ts_open"]),
         )
     console.print(table)
+    console.print(Text("New candles, funding events and open interest; bars missing.", style="dim"))
     for failed in data["failed"]:
-        console.print(failure(f"{failed['symbol']} {failed['timeframe']}: {failed['error']}"))
+        what = f"{failed['symbol']} {failed['timeframe']}: {failed['error']}"
+        console.print(failure(what), soft_wrap=True)
     console.print(market_notice(data["market"]))
 
 

@@ -42,7 +42,6 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
 
     symbols, timeframes = _chosen(asked, context.settings)
     store, client = market_store(context.settings), market_client(context.settings)
-    store.create_tables()
     syncer = MarketSync(store, client)
     now_ms = client.server_time_ms()
     reports, failed = [], []

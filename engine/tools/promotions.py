@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import promotion_ledger
+
+if TYPE_CHECKING:
+    from engine.promotion.ledger import LedgerEntry
 
 
 class WhichDecisions(ToolInput):
@@ -19,13 +22,21 @@ class WhichDecisions(ToolInput):
 
 
 def list_decisions(asked: WhichDecisions, context: ToolContext) -> dict[str, Any]:
-    """List the decisions in force, or the whole ledger, oldest first, with every gate's verdict."""
+    """List the decisions in force by card and symbol, or the whole ledger from its first line on."""
     ledger = promotion_ledger(context.settings)
-    entries = ledger.history(asked.card) if asked.every else ledger.latest(asked.card)
+    if asked.every:
+        entries = ledger.history(asked.card)
+    else:
+        entries = tuple(sorted(ledger.latest(asked.card), key=_subject))
     return {
         "market": stored_market(context.settings),
         "decisions": [{"sequence": entry.sequence, **entry.decision.to_plain()} for entry in entries],
     }
+
+
+def _subject(entry: LedgerEntry) -> tuple[str, str, int]:
+    decision = entry.decision
+    return decision.card_id, decision.symbol, decision.timeframe.ms
 
 
 TOOLS = (

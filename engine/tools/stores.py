@@ -25,7 +25,7 @@ def promotion_ledger(settings: TradeSettings) -> PromotionLedger:
     from engine.market_data.duckdb_file import connection_factory
     from engine.promotion.ledger import PromotionLedger
 
-    return PromotionLedger(connection_factory(settings.promotion_database))
+    return PromotionLedger(connection_factory(settings.promotion_database, filled_by="trade run"))
 
 
 def market_client(settings: TradeSettings) -> BybitMarketClient:
