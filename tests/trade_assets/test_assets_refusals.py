@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from conftest import NOW_MS, Location, MovableClock, ScriptedMarket, card_text, causes, checks, made
 
+from engine.errors import DataNotFound
 from engine.timeframes import HOUR_MS, Timeframe, parse_utc
 from trade_assets.artifacts import Address
 from trade_assets.partitions import Partition
@@ -47,7 +48,8 @@ def test_an_impossible_candle_is_not_stored_and_blocks_what_is_downstream(script
     assert checks(result) == {("raw_ohlcv", "schema", BTC): False}
     assert "high" in causes(result)["raw_ohlcv"]
     store = location.definitions.resources["market_database"].store()
-    assert store.ohlcv_span("BTCUSDT", Timeframe.M15) is None
+    with pytest.raises(DataNotFound, match="there is no database"):
+        store.ohlcv_span("BTCUSDT", Timeframe.M15)
     assert location.files() == {"raw_ohlcv/BTCUSDT/15m.refused.json"}
 
 

@@ -52,7 +52,6 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
 
     def raw_ohlcv(work: Work) -> Made:
         partition, store = work.partition, _store(work)
-        store.create_tables()
         sync = MarketSync(store, work.resources.exchange.client())
         report = sync.sync_partition(partition.symbol, partition.timeframe, start_ms=history_start_ms)
         candles = store.read_ohlcv(partition.symbol, partition.timeframe)
