@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from trade_assets.assets.market import MARKET_KEYS
+from trade_assets.assets.market import GROUP, MARKET_KEYS
 from trade_assets.partitions import Universe
 from trade_assets.ranges import ranges_of
 from trade_assets.sensors import symbols_per_run
@@ -25,7 +25,7 @@ def daily_sync_schedule(universe: Universe) -> dg.ScheduleDefinition:
 
     @dg.schedule(
         name="daily_sync",
-        target=dg.AssetSelection.assets(*(dg.AssetKey(list(key)) for key in MARKET_KEYS)),
+        target=dg.AssetSelection.groups(GROUP),
         cron_schedule=DAILY_CRON,
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.STOPPED,

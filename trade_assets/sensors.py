@@ -16,6 +16,8 @@ import dagster as dg
 
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import MINUTE_MS, Timeframe
+from trade_assets.assets.cards import card_group
+from trade_assets.assets.market import GROUP
 from trade_assets.partitions import Universe
 from trade_assets.ranges import keys_to_make, ranges_of
 
@@ -47,7 +49,7 @@ def candle_close_sensor(
 
     @dg.sensor(
         name="candle_close",
-        target=dg.AssetSelection.assets(*keys_to_make(plans, universe.timeframes)),
+        target=dg.AssetSelection.groups(GROUP, *(card_group(plan) for plan in plans)),
         minimum_interval_seconds=_LOOKS_EVERY_S,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=f"Runs what a newly closed candle changes, {LAG_MS // 1000} seconds after its close.",

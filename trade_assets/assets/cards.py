@@ -58,6 +58,11 @@ def card_key(card_id: str, asset: str) -> tuple[str, ...]:
     return ("cards", card_id, asset)
 
 
+def card_group(plan: CardPlan) -> str:
+    """Return the asset group of a card's branch."""
+    return f"card_{plan.card.id}"
+
+
 def card_keys(plan: CardPlan, timeframes: Collection[Timeframe]) -> list[tuple[str, ...]]:
     """Return the keys of the card's assets there is something to make of at `timeframes`."""
     made = ["feature_frames"] if set(timeframes) & set(plan.card.timeframes.roles().values()) else []
@@ -156,7 +161,7 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
     frames_key, backtest_key, metrics_key, promotion_key = (
         card_key(card.id, asset) for asset in ("feature_frames", "backtest_results", "metrics", "promotion")
     )
-    group = f"card_{card.id}"
+    group = card_group(plan)
     return [
         PartitionedAsset(
             key=frames_key,
