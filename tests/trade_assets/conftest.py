@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,8 +19,9 @@ from engine.sandbox.running import FrozenClock, SandboxServer
 from engine.settings import Exchange, TradeSettings
 from engine.timeframes import Timeframe, parse_utc
 from trade_assets.artifacts import Address, ArtifactStore
-from trade_assets.build import build_defs
+from trade_assets.build import build_defs, usable_cards
 from trade_assets.partitions import Partition
+from trade_assets.pipeline import run_pipeline
 from trade_assets.ranges import PartitionRange
 
 START_MS = parse_utc("2025-02-01")
@@ -198,14 +200,17 @@ def scripted() -> Iterator[tuple[ScriptedMarket, MovableClock, str]]:
 @pytest.fixture
 def settings(tmp_path: Path, exchange_url: str) -> TradeSettings:
     """Settings over folders of the test's own, with one card."""
-    cards = tmp_path / "cards"
-    cards.mkdir()
-    (cards / "averages.yaml").write_text(card_text())
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "averages.yaml").write_text(card_text())
+    return _settings(tmp_path, exchange_url)
+
+
+def _settings(folder: Path, exchange_url: str) -> TradeSettings:
     return TradeSettings(
         exchange=Exchange.SANDBOX,
-        data_dir=tmp_path / "data",
-        artifacts_uri=str(tmp_path / "artifacts"),
-        cards_dir=cards,
+        data_dir=folder / "data",
+        artifacts_uri=str(folder / "artifacts"),
+        cards_dir=folder / "cards",
         sandbox_url=exchange_url,
         history_start_ms=START_MS,
     )
@@ -222,6 +227,25 @@ def instance() -> Iterator[dg.DagsterInstance]:
 def location(settings: TradeSettings, instance: dg.DagsterInstance) -> Location:
     """A code location that nothing has been made in yet."""
     return Location(settings, instance)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, exchange_url: str) -> Iterator[Location]:
+    """A code location in which everything of BTCUSDT has been made; tests change `made_location` instead."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "cards").mkdir()
+    (folder / "cards" / "averages.yaml").write_text(card_text())
+    with dg.DagsterInstance.ephemeral() as instance:
+        location = Location(_settings(folder, exchange_url), instance)
+        run_pipeline(location.settings, usable_cards(location.settings), instance, symbols=["BTCUSDT"])
+        yield location
+
+
+@pytest.fixture
+def made_location(finished: Location, tmp_path: Path) -> Location:
+    """A copy of a code location in which everything of BTCUSDT has been made."""
+    shutil.copytree(finished.settings.data_dir.parent, tmp_path / "made")
+    return Location(_settings(tmp_path / "made", finished.settings.sandbox_url), finished.instance)
 
 
 @pytest.fixture

@@ -100,13 +100,12 @@ def test_a_refused_card_is_an_answer_and_not_a_failed_run(location: Location):
     assert "GENERATED" in shown["market"].value
 
 
-def test_the_same_evidence_is_one_decision_in_the_ledger(location: Location):
-    ledger = location.definitions.resources["promotion_database"].ledger()
-    location.make_all()
-    first = location.read("cards/averages/promotion", "BTCUSDT|15m")
-    location.make("cards/averages/promotion", at="BTCUSDT|15m")
+def test_the_same_evidence_is_one_decision_in_the_ledger(made_location: Location):
+    ledger = made_location.definitions.resources["promotion_database"].ledger()
+    first = made_location.read("cards/averages/promotion", "BTCUSDT|15m")
+    made_location.make("cards/averages/promotion", at="BTCUSDT|15m")
     assert len(ledger.history()) == 1
-    assert location.read("cards/averages/promotion", "BTCUSDT|15m") == first
+    assert made_location.read("cards/averages/promotion", "BTCUSDT|15m") == first
 
 
 def test_the_ui_gets_counts_moments_figures_a_picture_and_the_report(location: Location):

@@ -86,14 +86,6 @@ def test_a_whole_card_over_a_range_and_then_its_chain_for_one_partition(shell: S
     assert again.returncode == 0, again.stderr
 
 
-def test_a_range_of_symbols_and_timeframes(shell: Shell):
-    done = shell.materialize("group:market", "--partition-range", "BTCUSDT|1h...ETHUSDT|15m")
-    assert done.returncode == 0, done.stderr
-    for symbol in ("BTCUSDT", "ETHUSDT"):
-        for timeframe in ("1h", "15m"):
-            assert shell.has(f"healed_ohlcv/{symbol}/{timeframe}")
-
-
 def test_a_gate_that_fails_is_exit_code_1_and_the_cause(shell: Shell):
     (shell.folder / "cards" / "averages.yaml").write_text(card_text(trend=500))
     done = shell.materialize(

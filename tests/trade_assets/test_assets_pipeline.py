@@ -40,9 +40,9 @@ def test_the_first_run_makes_everything_and_the_second_nothing(location: Locatio
     assert [replace(row, reused=False) for row in second.rows] == list(first.rows)
 
 
-def test_a_row_tells_what_the_artifacts_say(location: Location):
-    (row, _) = run(location).rows
-    metrics = location.read("cards/averages/metrics", "BTCUSDT|15m")
+def test_a_row_tells_what_the_artifacts_say(made_location: Location):
+    (row,) = run(made_location, symbols=["BTCUSDT"]).rows
+    metrics = made_location.read("cards/averages/metrics", "BTCUSDT|15m")
     assert row.run_id == metrics["run_id"]
     assert (row.trades, row.fees_usdt) == (metrics["metrics"]["trades"], metrics["metrics"]["fees_usdt"])
     assert (row.decision, row.refused_by) == ("promoted", None)
@@ -58,11 +58,11 @@ def test_only_what_is_asked_for_is_made(location: Location):
 
 def test_a_new_candle_makes_its_way_down(scripted_location: Scripted):
     location, _, clock = scripted_location
-    before = {row.symbol: row.run_id for row in run(location).rows}
+    before = {row.symbol: row.run_id for row in run(location, symbols=["BTCUSDT"]).rows}
     clock.ts_ms += 14 * 60_000
-    assert all(reused(run(location)).values())
+    assert all(reused(run(location, symbols=["BTCUSDT"])).values())
     clock.ts_ms += 60_000
-    after = run(location)
+    after = run(location, symbols=["BTCUSDT"])
     assert not any(reused(after).values())
     assert all(row.run_id != before[row.symbol] for row in after.rows)
 
@@ -96,20 +96,20 @@ def _sql(location: Location, statement: str) -> None:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_is_no_longer_current_is_made_again(location: Location, change: str):
-    run(location, symbols=["BTCUSDT"])
-    CHANGES[change](location)
-    again = run(location, symbols=["BTCUSDT"])
+def test_what_is_no_longer_current_is_made_again(made_location: Location, change: str):
+    CHANGES[change](made_location)
+    again = run(made_location, symbols=["BTCUSDT"])
     assert reused(again) == {("averages", "BTCUSDT"): False}
     assert again.failed == ()
-    assert reused(run(location, symbols=["BTCUSDT"])) == {("averages", "BTCUSDT"): True}
 
 
-def test_an_instance_that_knows_nothing_is_told_again(location: Location):
-    run(location, symbols=["BTCUSDT"])
-    with dg.DagsterInstance.ephemeral() as fresh:
-        location.instance = fresh
-        assert reused(run(location, symbols=["BTCUSDT"])) == {("averages", "BTCUSDT"): False}
+def test_what_is_current_is_not_made_again(made_location: Location):
+    assert reused(run(made_location, symbols=["BTCUSDT"])) == {("averages", "BTCUSDT"): True}
+
+
+def test_an_instance_that_knows_nothing_is_told_again(made_location: Location, instance: dg.DagsterInstance):
+    made_location.instance = instance
+    assert reused(run(made_location, symbols=["BTCUSDT"])) == {("averages", "BTCUSDT"): False}
 
 
 def test_a_symbol_that_fails_leaves_the_others_alone(location: Location):

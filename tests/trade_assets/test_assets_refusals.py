@@ -102,11 +102,12 @@ def test_a_range_with_a_bad_partition_writes_nothing_of_that_asset(scripted_loca
     assert "BTCUSDT 15m" in causes(result)[HEALED]
 
 
-def test_a_candle_that_is_stored_twice_is_found(location: Location):
-    location.make("raw_ohlcv", at=BTC)
-    with duckdb.connect(str(location.settings.market_database)) as connection:
-        connection.execute("INSERT INTO ohlcv SELECT * FROM ohlcv ORDER BY ts_open LIMIT 1")
-    result = location.make("raw_ohlcv", at=BTC)
+def test_a_candle_that_is_stored_twice_is_found(made_location: Location):
+    with duckdb.connect(str(made_location.settings.market_database)) as connection:
+        connection.execute(
+            "INSERT INTO ohlcv SELECT * FROM ohlcv WHERE timeframe = '15m' ORDER BY ts_open LIMIT 1"
+        )
+    result = made_location.make("raw_ohlcv", at=BTC)
     assert checks(result) == {("raw_ohlcv", "schema", BTC): False}
     assert "2025-02-01 00:00:00" in causes(result)["raw_ohlcv"]
 
@@ -152,40 +153,37 @@ def test_too_little_data_for_the_warm_up_is_named(location: Location):
     assert location.make_all().success
 
 
-def test_a_damaged_parquet_file_is_named_and_made_again(location: Location):
-    location.make_all()
-    pointer = location.artifacts.pointer(Address((HEALED,), Partition.parse(BTC)))
-    damaged = Path(location.settings.artifacts_uri) / pointer.file
+def test_a_damaged_parquet_file_is_named_and_made_again(made_location: Location):
+    pointer = made_location.artifacts.pointer(Address((HEALED,), Partition.parse(BTC)))
+    damaged = Path(made_location.settings.artifacts_uri) / pointer.file
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    result = location.make(FRAMES, at=BTC)
+    result = made_location.make(FRAMES, at=BTC)
     cause = causes(result)["cards__averages__feature_frames"]
     assert damaged.name in cause
     assert "damaged" in cause
     assert "--partition 'BTCUSDT|15m'" in cause
-    assert location.make(HEALED, FRAMES, at=BTC).success
-    assert location.artifacts.pointer(Address((HEALED,), Partition.parse(BTC))).file == pointer.file
+    assert made_location.make(HEALED, FRAMES, at=BTC).success
+    assert made_location.artifacts.pointer(Address((HEALED,), Partition.parse(BTC))).file == pointer.file
 
 
-def test_a_damaged_backtest_is_named_and_made_again(location: Location):
-    location.make_all()
-    pointer = location.artifacts.pointer(Address(tuple(BACKTEST.split("/")), Partition.parse(BTC)))
-    trades = Path(location.settings.artifacts_uri) / pointer.file / "trades.parquet"
+def test_a_damaged_backtest_is_named_and_made_again(made_location: Location):
+    pointer = made_location.artifacts.pointer(Address(tuple(BACKTEST.split("/")), Partition.parse(BTC)))
+    trades = Path(made_location.settings.artifacts_uri) / pointer.file / "trades.parquet"
     trades.write_bytes(b"PAR1")
-    result = location.make("cards/averages/metrics", at=BTC)
+    result = made_location.make("cards/averages/metrics", at=BTC)
     assert "trades.parquet" in causes(result)["cards__averages__metrics"]
-    assert location.make(BACKTEST, "cards/averages/metrics", at=BTC).success
+    assert made_location.make(BACKTEST, "cards/averages/metrics", at=BTC).success
 
 
-def test_a_damaged_database_is_named_and_the_next_run_recovers(location: Location):
-    location.make("raw_ohlcv", at=BTC)
-    database = location.settings.market_database
+def test_a_damaged_database_is_named_and_the_next_run_recovers(made_location: Location):
+    database = made_location.settings.market_database
     database.write_bytes(b"this is no database" * 1000)
-    result = location.make("raw_ohlcv", HEALED, at=BTC)
+    result = made_location.make("raw_ohlcv", HEALED, at=BTC)
     cause = causes(result)["raw_ohlcv"]
     assert str(database) in cause
     assert "not a readable database" in cause
     database.unlink()
-    assert location.make("raw_ohlcv", HEALED, at=BTC).success
+    assert made_location.make("raw_ohlcv", HEALED, at=BTC).success
 
 
 def test_a_backtest_does_not_run_on_a_higher_timeframe_that_lags(scripted_location: Scripted):
