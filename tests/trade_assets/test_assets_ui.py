@@ -225,6 +225,7 @@ def a_sensor_that_is_switched_on_carries_new_candles_down(
     page.goto("/automation")
     for automation in ("candle_close", "daily_sync"):
         page.get_by_text(automation, exact=True).first.wait_for()
+    page.get_by_text("Standard sensor").first.wait_for()
     look("automation")
     page.goto("/locations/trade/sensors/candle_close")
     page.locator("label:has(input[type=checkbox])").first.click()

@@ -15,6 +15,7 @@ import pandas as pd
 from engine.backtest.engine import BacktestEngine
 from engine.backtest.prepare import prepare
 from engine.backtest.result import BacktestResult
+from engine.backtest.schemas import check_result
 from engine.errors import DataError, GateRefused
 from engine.features.builder import FeatureFrameBuilder
 from engine.features.schemas import feature_frame_schema
@@ -102,6 +103,7 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
         _refuse_lagging(frames, card.timeframes.exec, work.partition)
         instrument = InstrumentRules.from_plain(rules)
         result = BacktestEngine().run(prepare(plan, work.partition.symbol, frames, funding, instrument))
+        check_result(result)
         return Made(result, metadata=_run_metadata(result))
 
     def metrics(_work: Work, backtest: BacktestResult) -> Made:
