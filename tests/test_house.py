@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 from collections import Counter
@@ -152,3 +153,12 @@ def test_tests_mirror_the_house(files):
     """tests/engine/<room> and tests/trade_assets stand for rooms that exist."""
     rooms = {path.parts[2] for path in files if path.parts[:2] == ("tests", "engine") and len(path.parts) > 3}
     assert {room for room in rooms if not (ROOT / "engine" / room).is_dir()} == set()
+
+
+def test_the_scripts_of_ci_can_be_run(files):
+    scripts = [ROOT / path for path in files if path.parts[0] == ".ci"]
+    assert {script.name for script in scripts} >= {"run", "setup"}
+    for script in scripts:
+        assert os.access(script, os.X_OK), script
+        assert script.read_text().startswith("#!/usr/bin/env bash\n")
+        subprocess.run(["bash", "-n", script], check=True)
