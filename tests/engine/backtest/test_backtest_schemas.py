@@ -77,6 +77,8 @@ def test_runs_that_are_liquidated_hold_too():
         .replace("stop_loss: {type: atr_multiple, value: 2.0, feature: atr}", "stop_loss: null")
         .replace("take_profit: {type: rr_ratio, value: 2.0}", "take_profit: null")
         .replace("sizing: {model: risk_based, risk_pct: 1.0}", HALF_THE_ACCOUNT)
+        .replace("exit_long: [[fast, cross_below, slow]]", "exit_long: null")
+        .replace("exit_short: [[fast, cross_above, slow]]", "exit_short: null")
     )
     result = BacktestEngine().run(prepared(card=plan(card)))
     assert result.counters.liquidations > 0
