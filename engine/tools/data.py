@@ -38,7 +38,7 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
     A symbol the exchange does not list or serve does not stop the others; an exchange that does not answer
     stops all.
     """
-    from engine.market_data.sync import MarketSync
+    from engine.market_data.sync import MarketSync, SyncProgress
 
     symbols, timeframes = _chosen(asked, context.settings)
     store, client = market_store(context.settings), market_client(context.settings)
@@ -48,16 +48,25 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
     partitions = [(symbol, timeframe) for symbol in symbols for timeframe in sorted(timeframes, reverse=True)]
     context.progress.start("sync", len(partitions))
     for symbol, timeframe in partitions:
+        what = f"{symbol} {timeframe}"
+
+        def tell(step: SyncProgress, what: str = what) -> None:
+            context.progress.advance("sync", 0, note=f"{what}, {step.rows} rows of {step.series.kind.value}")
+
         try:
             report = syncer.sync_partition(
-                symbol, timeframe, start_ms=context.settings.history_start_ms, now_ms=now_ms
+                symbol,
+                timeframe,
+                start_ms=context.settings.history_start_ms,
+                now_ms=now_ms,
+                progress=tell,
             )
             reports.append(report.to_plain())
         except ExchangeUnavailable:
             raise
         except ExchangeError as error:
             failed.append({"symbol": symbol, "timeframe": timeframe, "error": error.problem})
-        context.progress.advance("sync", note=f"{symbol} {timeframe}")
+        context.progress.advance("sync", note=what)
     context.progress.finish("sync")
     return {"market": market_of(store.source_identity()), "synced": reports, "failed": failed}
 
