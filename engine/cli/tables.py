@@ -65,7 +65,7 @@ def _facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
 
 def _lines(console: Console, rows: Sequence[tuple[str, str]]) -> None:
     # Not wrapped and not cut: these are for copying.
-    width = max(len(name) for name, _ in rows)
+    width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         console.print(Text.assemble((f"{name:<{width}}  ", "dim"), value), soft_wrap=True)
 
@@ -247,7 +247,8 @@ def summary(rows: Sequence[Row]) -> Group:
 def pipeline(console: Console, data: Row) -> None:
     """Show what became of a pipeline run."""
     console.print(market_notice(data["market"]))
-    console.print(summary(data["rows"]))
+    if data["rows"]:
+        console.print(summary(data["rows"]))
     for failed in data["failed"]:
         console.print(failure(f"{failed['what']}: {failed['error']}"), soft_wrap=True)
 

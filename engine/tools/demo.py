@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.errors import ConfigurationError
 from engine.settings import Exchange, TradeSettings
+from engine.tools.market import stored_market
 from engine.tools.measure import Stage, StageMeter, peak_memory_mb, reset_peak_memory
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolRegistry, ToolSpec
 from engine.tools.sandbox import sandbox_setup
@@ -40,6 +42,7 @@ def demo_tool(registry: ToolRegistry) -> ToolSpec[WhatToShow]:
         setup = sandbox_setup(replay=asked.replay, seed=None, now=None if asked.replay else DEMO_NOW)
         with SandboxServer(setup.market, now_ms=setup.now_ms) as server:
             settings = _demo_settings(context.settings, server.url, recorded=asked.replay is not None)
+            _refuse_another_market(settings, setup.market.identity)
             start_up = Stage("start", 1, time.perf_counter() - began, peak_memory_mb())
             meter = StageMeter(context.progress)
             inside = replace(context, settings=settings, progress=meter)
@@ -70,3 +73,12 @@ def _demo_settings(settings: TradeSettings, sandbox_url: str, *, recorded: bool)
         data_dir=data_dir,
         artifacts_uri=str(data_dir / Exchange.SANDBOX.value / "artifacts"),
     )
+
+
+def _refuse_another_market(settings: TradeSettings, identity: str) -> None:
+    stored = stored_market(settings).identity
+    if stored not in ("", identity):
+        raise ConfigurationError(
+            f"{settings.data_dir} holds candles of {stored}, and this demo is of {identity}",
+            way_out=f"give the demo a folder of its own, TRADE_DATA=…, or move {settings.data_dir} away",
+        )

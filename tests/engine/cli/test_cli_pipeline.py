@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from recorded_market import record_market
 
+from engine.settings import TradeSettings
 from engine.timeframes import Timeframe
+from engine.tools.stores import market_store
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -61,6 +63,27 @@ def test_the_demo_replays_recorded_candles_in_a_folder_of_its_own(trade, home, t
     data_dir = Path(trade.environment["TRADE_DATA"])
     assert (data_dir / "replay" / "sandbox" / "market.duckdb").exists()
     assert not (data_dir / "sandbox").exists()
+
+
+def test_the_demo_does_not_mix_markets(trade, home):
+    """The store holds another market: one sentence and the way out, and nothing is fetched."""
+    store = market_store(TradeSettings.from_environment(trade.environment))
+    store.create_tables()
+    store.claim_source("sandbox:generated:seed=9")
+    shown = trade("demo", **home)
+    assert shown.exit_code == 1
+    assert "seed=9" in shown.stderr
+    assert "seed=7" in shown.stderr
+    assert shown.stderr.count("Way out") == 1
+
+
+def test_a_run_that_fails_shows_the_cause_and_ends_with_1(trade, home):
+    """Two hours of history have no 4h candle."""
+    shown = trade("run", "channel_breakout", **home, TRADE_HISTORY_START="2025-02-28T22:00")
+    assert shown.exit_code == 1
+    assert "4h candle of BTCUSDT" in shown.stdout
+    assert "set TRADE_HISTORY_START" in shown.stdout
+    assert "Traceback" not in shown.stdout + shown.stderr
 
 
 def test_run_carries_one_card(trade, home):
