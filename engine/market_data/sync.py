@@ -179,7 +179,7 @@ class MarketSync:
             windows = plan_windows(known, plan.wanted, chunk_ms=plan.chunk_ms, bar_ms=plan.bar_ms)
             asked_holes[plan.series] = _hole_windows(plan, known)
             self._fetch(plan, windows, writer, progress)
-        if writer.flush():
+        if writer.settle():
             status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
 
         # A hole in what has just come is a failed page until the exchange, asked again, has nothing there.
@@ -187,7 +187,7 @@ class MarketSync:
             holes = _hole_windows(plan, status.series[plan.series])
             windows = tuple(window for window in holes if window not in asked_holes[plan.series])
             self._fetch(plan, windows, writer, progress)
-        if writer.flush():
+        if writer.settle():
             status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
         return _report(symbol, timeframe, now_ms, writer.changed, status.series[plans[0].series])
 
@@ -249,17 +249,23 @@ class _Writer:
         self._store = store
         self._identity = identity
         self._pending: list[Fetched] = []
+        self._stored = False
 
     def add(self, fetched: Fetched) -> None:
         """Take what was fetched; store all that is gathered once it is enough."""
         self._pending.append(fetched)
         if sum(len(each.frame) for each in self._pending) >= _ROWS_PER_WRITE:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> bool:
-        """Store what is gathered; return whether there was anything."""
+    def settle(self) -> bool:
+        """Store what is gathered; return whether anything was stored since this was last asked."""
+        self._flush()
+        stored, self._stored = self._stored, False
+        return stored
+
+    def _flush(self) -> None:
         if not self._pending and self.rules is None:
-            return False
+            return
         write = SyncWrite(self._identity, self.rules, tuple(self._pending))
         for fetched, changed in zip(write.fetched, self._store.write_sync(write), strict=True):
             before = self.changed.get(fetched.series.kind, Upserted(0, 0))
@@ -268,7 +274,7 @@ class _Writer:
             )
         self._pending.clear()
         self.rules = None
-        return True
+        self._stored = True
 
 
 def _series_plans(symbol: str, timeframe: Timeframe, start_ms: int, now_ms: int) -> list[_SeriesPlan]:
