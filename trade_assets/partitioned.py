@@ -23,6 +23,7 @@ from trade_assets.checks import SCHEMA, CheckVerdict, check_specs, evaluation, i
 from trade_assets.io import ArtifactInput, Artifacts, Product
 from trade_assets.partitions import Partition, Universe, largest_first, read_at_once
 
+INTERRUPTED = "the run was interrupted"
 IO_MANAGER = "artifact_io"
 ARTIFACTS = "artifacts"
 WATCHER = "watcher"
@@ -191,6 +192,9 @@ class PartitionedAsset:
                 continue
             try:
                 made, products[partition] = self._make_one(context, partition, readers)
+            except dg.DagsterExecutionInterruptedError:
+                # A retry policy would begin the step again: somebody who stops a run wants it stopped.
+                raise dg.Failure(INTERRUPTED, allow_retries=False) from None
             except TradeError as error:
                 failures[partition] = error
                 continue

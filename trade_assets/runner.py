@@ -13,7 +13,7 @@ from engine.timeframes import Timeframe
 from engine.tools.progress import Progress
 from trade_assets.build import build_defs
 from trade_assets.outcome import AssetTime
-from trade_assets.partitioned import WATCHER
+from trade_assets.partitioned import INTERRUPTED, WATCHER
 from trade_assets.partitions import Partition
 from trade_assets.ranges import SYMBOLS_TAG, PartitionRange
 
@@ -107,11 +107,20 @@ class Runner:
         )
         self.runs += 1
         self.seconds += time.perf_counter() - began
-        failures = (event for event in result.all_events if event.is_step_failure)
+        failures = [event for event in result.all_events if event.is_step_failure]
+        if any(_was_interrupted(event) for event in failures):
+            raise KeyboardInterrupt
         failed = {by_step[event.step_key or ""]: _told(event) for event in failures}
         if not result.success and not failed:
             failed = dict.fromkeys(by_step.values(), "the run failed before its first step: see the UI")
         return failed
+
+
+def _was_interrupted(event: dg.DagsterEvent) -> bool:
+    """Whether a step failed because somebody stopped the run: Dagster makes a failure of the signal."""
+    error = event.step_failure_data.error
+    by_dagster = error is not None and error.cls_name == dg.DagsterExecutionInterruptedError.__name__
+    return by_dagster or _told(event) == INTERRUPTED
 
 
 def _told(event: dg.DagsterEvent) -> str:

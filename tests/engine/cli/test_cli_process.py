@@ -85,6 +85,20 @@ def test_a_traceback_is_shown_only_to_those_who_look_for_a_fault():
     assert "Traceback" in debug.stderr
 
 
+def test_ctrl_c_ends_a_run_in_dagster_with_130(tmp_path):
+    """Dagster takes the signal for a failed step and would try again; the user wants it to stop."""
+    (tmp_path / "home").mkdir()
+    places = {"TRADE_DATA": str(tmp_path / "data"), "DAGSTER_HOME": str(tmp_path / "home")}
+    with started("demo", **places) as process:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "data" / "sandbox" / "market.duckdb").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "promoted" not in output
+
+
 def test_ctrl_c_ends_a_command_with_130(tmp_path):
     """The exchange accepts the connection and never answers; the user gives up."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
