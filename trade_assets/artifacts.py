@@ -143,8 +143,9 @@ class ArtifactStore:
         """
         refusal = self._json_or_none(address, ".refused.json")
         if refusal is not None:
+            by = f" by its check {refusal['check']!r}" if refusal.get("check") else ""
             raise GateRefused(
-                f"{address} was refused by its check {refusal.get('check')!r}: {refusal.get('message')}",
+                f"{address} was refused{by}: {refusal.get('message')}",
                 way_out=f"remove the cause, then {address.way_out}",
             )
         pointer = self.pointer(address)

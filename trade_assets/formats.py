@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import pandas as pd
 from upath import UPath
 
-from engine.backtest.artifacts import read_artifacts, write_artifacts
+from engine.backtest.artifacts import MANIFEST, read_artifacts, write_artifacts
 from engine.backtest.parquet import frame_from_parquet, frame_to_parquet
 from engine.backtest.result import BacktestResult
-from engine.errors import CorruptData, DataNotFound
+from engine.errors import CorruptData
 from engine.hashing import sha256_hex
 from trade_assets.files import replace_file, to_json
 
@@ -55,15 +55,7 @@ class _OneFile:
         return file, sha256
 
     def read(self, base: UPath, file: str, sha256: str) -> Any:
-        path = base / file
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            raise CorruptData(f"the file {path} is gone") from None
-        found = sha256_hex(data)
-        if found != sha256:
-            raise CorruptData(f"the file {path} is damaged: its SHA-256 is {found[:12]}…, not {sha256[:12]}…")
-        return self.from_bytes(data, str(path))
+        return self.from_bytes(_read_intact(base / file, sha256), str(base / file))
 
     def remove(self, base: UPath, file: str) -> None:
         (base / file).unlink(missing_ok=True)
@@ -113,17 +105,12 @@ class RunFormat:
         """Store the run. One that is there already gets the same bytes again, which mends a damaged one."""
         file = f"{RUNS_FOLDER}/{value.run_id}"
         write_artifacts(value, base / file)
-        return file, value.run_id
+        return file, sha256_hex((base / file / MANIFEST).read_bytes())
 
     def read(self, base: UPath, file: str, sha256: str) -> BacktestResult:
-        """Return the run; its own manifest says whether its files are intact."""
-        try:
-            result = read_artifacts(base / file)
-        except DataNotFound as error:
-            raise CorruptData(error.problem) from error
-        if result.run_id != sha256:
-            raise CorruptData(f"{base / file} holds another run, {result.run_id[:12]}…")
-        return result
+        """Return the run: its manifest has to be the one that was written, and its files what that says."""
+        _read_intact(base / file / MANIFEST, sha256)
+        return read_artifacts(base / file)
 
     def remove(self, base: UPath, file: str) -> None:
         """Delete a run that is no longer current. It can be made again: same run id, same bytes."""
@@ -164,3 +151,14 @@ def format_called(name: str) -> Format:
         return FORMATS[name]
     except KeyError:
         raise CorruptData(f"there is no artifact format {name!r}") from None
+
+
+def _read_intact(path: UPath, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CorruptData(f"the file {path} is gone") from None
+    found = sha256_hex(data)
+    if found != sha256:
+        raise CorruptData(f"the file {path} is damaged: its SHA-256 is {found[:12]}…, not {sha256[:12]}…")
+    return data

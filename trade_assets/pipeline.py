@@ -19,7 +19,7 @@ from engine.market_data.store import HistoricalDataStore
 from engine.settings import TradeSettings
 from engine.strategies.card_plan import CardPlan, PlanFolder
 from engine.timeframes import Timeframe
-from engine.tools.market import market_of
+from engine.tools.market import stored_market
 from engine.tools.progress import NullProgress, Progress
 from trade_assets.artifacts import ArtifactStore
 from trade_assets.assets.cards import card_keys
@@ -67,7 +67,7 @@ def run_pipeline(
     Raises
     ------
     ConfigurationError
-        If a card or symbol asked for is not there.
+        If there is no card, or a card or symbol asked for is not there.
     ExchangeUnavailable
         If the exchange does not answer.
     """
@@ -93,7 +93,7 @@ class _Pipeline:
         self._artifacts: ArtifactStore = resources[ARTIFACTS].store()
         self._market: HistoricalDataStore = resources["market_database"].store()
         self._exchange: BybitMarketClient = resources["exchange"].client()
-        self._history_start_ms = settings.history_start_ms
+        self._settings = settings
         self._versions = code_versions(folder)
         self._instance = instance
         self._runner = runner
@@ -115,7 +115,7 @@ class _Pipeline:
             if plan not in due[symbol] or self._is_made(plan, symbol)
         ]
         return PipelineReport(
-            market=market_of(self._market.source_identity()),
+            market=stored_market(self._settings),
             rows=tuple(sorted(rows, key=lambda row: (row.card, row.symbol))),
             failed=tuple(failures),
             assets=self._watcher.times(),
@@ -171,7 +171,7 @@ class _Pipeline:
             symbol,
             timeframes,
             now_ms=now_ms,
-            history_start_ms=self._history_start_ms,
+            history_start_ms=self._settings.history_start_ms,
         )
 
     def _is_made(self, plan: CardPlan, symbol: str) -> bool:
@@ -190,6 +190,13 @@ def _cards_by_symbol(
     folder: PlanFolder, cards: Collection[str], symbols: Collection[str]
 ) -> dict[str, list[CardPlan]]:
     """Return the cards to carry, per symbol."""
+    if not folder.plans:
+        raise ConfigurationError(
+            "there is no usable card",
+            way_out=f"mend {', '.join(folder.errors)}"
+            if folder.errors
+            else "put a card into the folder of cards",
+        )
     unknown = sorted(set(cards) - set(folder.plans))
     if unknown:
         broken = [name for name in folder.errors if name.rpartition(".")[0] in unknown]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from upath import UPath
 
+from engine.backtest.result import BacktestResult, RunCounters
 from engine.errors import CorruptData, DataNotFound, GateRefused
 from engine.timeframes import Timeframe
 from trade_assets.artifacts import Address, ArtifactStore
@@ -129,6 +130,46 @@ def test_a_value_without_a_format_leaves_nothing_behind(store: ArtifactStore):
     assert not store.is_refused(ADDRESS)
     with pytest.raises(DataNotFound):
         store.read(ADDRESS)
+
+
+def run_of(number: int) -> BacktestResult:
+    """A run that says little, under an id of its own."""
+    none = pd.DataFrame({"ts": np.array([], dtype=np.int64)})
+    return BacktestResult(
+        run_id=f"{number:064}",
+        system_hash="s",
+        data_fingerprint="d",
+        engine_version="1",
+        card_id="a_card",
+        card_version="1.0.0",
+        symbol="BTCUSDT",
+        exec_timeframe=Timeframe.M15,
+        window=(0, 900_000),
+        starting_equity_usdt=10_000.0,
+        final_equity_usdt=10_000.0,
+        counters=RunCounters(1, 0, 0, 0, 0, 0, {}, None, None),
+        trades=none,
+        fills=none,
+        equity=none,
+        funding=none,
+    )
+
+
+def test_a_run_comes_back_and_only_the_newest_two_are_kept(store: ArtifactStore):
+    for number in range(4):
+        store.write(ADDRESS, run_of(number), code_version="1")
+        assert store.read(ADDRESS).summary() == run_of(number).summary()
+    assert sorted(path.name[-1] for path in (store.base / "runs").iterdir()) == ["2", "3"]
+
+
+def test_a_run_that_is_damaged_or_gone_is_found_and_mended(store: ArtifactStore):
+    pointer = store.write(ADDRESS, run_of(1), code_version="1")
+    for name in ("equity.parquet", "result.json", "manifest.json"):
+        (store.base / pointer.file / name).write_bytes(b"{}")
+        with pytest.raises(CorruptData, match="a_card/feature_frames of BTCUSDT 15m"):
+            store.read(ADDRESS)
+        store.write(ADDRESS, run_of(1), code_version="1")
+        assert store.read(ADDRESS).run_id == run_of(1).run_id
 
 
 def test_an_address_comes_back_from_its_path():

@@ -131,6 +131,39 @@ def test_the_ui_gets_counts_moments_figures_a_picture_and_the_report(location: L
     assert pd.Timestamp(raw["last candle"].value, unit="s") == pd.Timestamp("2025-02-10 23:00")
 
 
+def test_the_ui_counts_every_verdict_for_its_partition(location: Location):
+    location.add_card(card_text(min_trades=100_000))
+    location.make_all()
+    location.make_all()
+
+    def counted(key: str, check: str) -> dict[str, set[str]]:
+        partitions = (
+            location.definitions.resolve_asset_graph().get(dg.AssetKey(key.split("/"))).partitions_def
+        )
+        check_key = dg.AssetCheckKey(dg.AssetKey(key.split("/")), check)
+        state = location.instance.event_log_storage.get_asset_check_state([(check_key, partitions)])[
+            check_key
+        ]
+        subsets = {status.value: subset.subset_value for status, subset in state.subsets.items()}
+        return {
+            status: set(map(str, kept.get_partition_keys())) for status, kept in subsets.items() if len(kept)
+        }
+
+    assert counted("healed_ohlcv", "schema") == {"SUCCEEDED": {"BTCUSDT|1h", "BTCUSDT|15m"}}
+    promotion = counted("cards/averages/promotion", "promotion_gates")
+    assert promotion["FAILED"] == {"BTCUSDT|15m"}
+
+
+def test_the_whole_chain_works_on_an_object_store(location: Location, tmp_path):
+    location.settings = replace(location.settings, artifacts_uri=f"memory://{tmp_path.name}")
+    for _ in range(2):
+        assert location.make_all().success
+    promotion = location.read("cards/averages/promotion", "BTCUSDT|15m")
+    assert (location.artifacts.base / promotion["report"]).read_text().startswith("<!")
+    backtest = location.read("cards/averages/backtest_results", "BTCUSDT|15m")
+    assert backtest.run_id == promotion["decision"]["run_id"]
+
+
 def test_a_new_card_is_in_the_graph_with_no_code(location: Location):
     before = {key.to_user_string() for key in location.definitions.resolve_asset_graph().get_all_asset_keys()}
     location.add_card(card_text("newcomer"))

@@ -125,6 +125,13 @@ def test_a_symbol_that_fails_leaves_the_others_alone(location: Location):
     assert "NOSUCHUSDT" in failure.error
 
 
+def test_where_every_symbol_fails_the_failures_are_told(location: Location):
+    location.add_card(card_text(symbols="NOSUCHUSDT"))
+    report = run(location)
+    assert (report.rows, report.market.kind.value) == ((), "unknown")
+    assert [failure.what for failure in report.failed] == ["raw_ohlcv of NOSUCHUSDT"]
+
+
 def test_a_card_that_fails_leaves_the_others_alone(location: Location):
     location.add_card(card_text("hungry", symbols="BTCUSDT", trend=500))
     report = run(location)
@@ -161,6 +168,10 @@ def test_unknown_cards_and_symbols_are_refused_by_name(location: Location):
     assert caught.value.way_out == "mend broken.yaml"
     with pytest.raises(ConfigurationError, match="trades DOGEUSDT"):
         run(location, symbols=["DOGEUSDT"])
+    (location.settings.cards_dir / "averages.yaml").unlink()
+    with pytest.raises(ConfigurationError, match="no usable card") as caught:
+        run(location)
+    assert caught.value.way_out == "mend broken.yaml"
 
 
 def test_progress_counts_every_partition(location: Location):
