@@ -159,9 +159,9 @@ class _Pipeline:
             keys = [*_SLICES, *(key for keys in of_cards.values() for key in keys)]
             failed = self._runner.run(keys, symbol, [timeframe])
             failures += _told(failed, Partition(symbol, timeframe))
-            if failed.keys() & set(_SLICES):
-                break
             plans = [plan for plan in plans if not failed.keys() & set(of_cards[plan.card.id])]
+            if not plans or failed.keys() & set(_SLICES):
+                break
         return failures
 
     def _is_synced(self, symbol: str, timeframes: Collection[Timeframe], now_ms: int) -> bool:

@@ -142,6 +142,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         each.kill()
     _, alive = psutil.wait_procs(alive, timeout=10)
     assert alive == []
+    process.wait(timeout=10)
 
 
 @pytest.fixture
