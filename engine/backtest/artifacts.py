@@ -46,15 +46,15 @@ def read_artifacts(folder: UPath) -> BacktestResult:
         If a file is missing or not what the manifest says.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
+        expected_hashes = dict(json.loads((folder / MANIFEST).read_text())["files"])
     except FileNotFoundError:
         raise DataNotFound(
             f"there is no finished run in {folder}", way_out="run the backtest again"
         ) from None
-    except ValueError:
+    except (ValueError, KeyError, TypeError):
         raise _corrupt(folder / MANIFEST) from None
     data = {}
-    for name, expected in manifest["files"].items():
+    for name, expected in expected_hashes.items():
         try:
             data[name] = (folder / name).read_bytes()
         except FileNotFoundError:

@@ -161,6 +161,10 @@ def test_changed_or_missing_artifacts_are_refused(result, tmp_path: Path) -> Non
     trades.unlink()
     with pytest.raises(CorruptData, match=r"trades\.parquet"):
         read_artifacts(UPath(tmp_path))
+    for not_a_manifest in ("[]", "{}", "no JSON"):
+        (tmp_path / "manifest.json").write_text(not_a_manifest)
+        with pytest.raises(CorruptData, match=r"manifest\.json"):
+            read_artifacts(UPath(tmp_path))
 
 
 def test_artifacts_live_on_any_filesystem(result) -> None:
