@@ -18,7 +18,9 @@ from engine.sim.state import (
     Records,
     RejectReason,
     StopReason,
+    new_records,
     new_state,
+    with_room_for_as_many,
 )
 from engine.sim.step import advance_bar
 
@@ -72,9 +74,9 @@ class SimulatedExchange:
         self._funding = funding
         self._starting_equity = starting_equity_usdt
         self._account = new_state(starting_equity_usdt, funding.ts)
-        self._fills = np.zeros(64, FILL_DTYPE).view(np.recarray)
-        self._trades = np.zeros(64, TRADE_DTYPE).view(np.recarray)
-        self._payments = np.zeros(len(funding), PAYMENT_DTYPE).view(np.recarray)
+        self._fills = new_records(64, FILL_DTYPE)
+        self._trades = new_records(64, TRADE_DTYPE)
+        self._payments = new_records(len(funding), PAYMENT_DTYPE)
         self._rejects = np.zeros(len(RejectReason), np.int64)
         self._bar = 0
         self._last: Bar | None = None
@@ -187,6 +189,6 @@ class SimulatedExchange:
     def _make_room(self) -> None:
         state = self._account[0]
         if state.fills + 4 > len(self._fills):
-            self._fills = np.resize(self._fills, 2 * len(self._fills)).view(np.recarray)
+            self._fills = with_room_for_as_many(self._fills)
         if state.trades + 2 > len(self._trades):
-            self._trades = np.resize(self._trades, 2 * len(self._trades)).view(np.recarray)
+            self._trades = with_room_for_as_many(self._trades)

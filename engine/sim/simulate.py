@@ -17,10 +17,11 @@ from engine.sim.state import (
     Floats,
     Integers,
     Records,
-    RecordType,
     RejectReason,
     StopReason,
+    new_records,
     new_state,
+    with_room_for_as_many,
 )
 
 _FIRST_CAPACITY = 4096
@@ -87,8 +88,8 @@ def simulate(
     if len(signals.bits) != count:
         raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
     account = new_state(starting_equity_usdt, funding.ts)
-    fills, trades = _records(_FIRST_CAPACITY, FILL_DTYPE), _records(_FIRST_CAPACITY // 2, TRADE_DTYPE)
-    payments = _records(len(funding), PAYMENT_DTYPE)
+    fills, trades = new_records(_FIRST_CAPACITY, FILL_DTYPE), new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE)
+    payments = new_records(len(funding), PAYMENT_DTYPE)
     rejects = np.zeros(len(RejectReason), np.int64)
     equity, position_size, used_margin = np.empty(count), np.empty(count), np.empty(count)
     bar = 0
@@ -128,7 +129,7 @@ def simulate(
         if account[0].stop_reason:
             break
         if bar < count:
-            fills, trades = _doubled(fills), _doubled(trades)
+            fills, trades = with_room_for_as_many(fills), with_room_for_as_many(trades)
     if bar:
         last = bar - 1
         ts_close = int(bars.ts_open[last]) + bars.bar_ms
@@ -150,13 +151,3 @@ def simulate(
         stop_reason=StopReason(int(state.stop_reason)),
         cash=float(state.cash),
     )
-
-
-def _records(count: int, dtype: RecordType) -> Records:
-    return np.zeros(count, dtype).view(np.recarray)
-
-
-def _doubled(records: Records) -> Records:
-    grown = _records(2 * len(records), records.dtype)
-    grown[: len(records)] = records
-    return grown

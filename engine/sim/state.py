@@ -244,3 +244,15 @@ def new_state(starting_equity_usdt: float, funding_ts: Integers) -> Records:
     state.exit_bar = -(2**40)  # long ago: no cooldown at the start
     state.next_funding_ts = funding_ts[0] if len(funding_ts) else NEVER
     return state
+
+
+def new_records(count: int, dtype: RecordType) -> Records:
+    """Return `count` records of zeros."""
+    return np.zeros(count, dtype).view(np.recarray)
+
+
+def with_room_for_as_many(records: Records) -> Records:
+    """Return the records with as many free ones after them."""
+    grown = new_records(2 * len(records), records.dtype)
+    grown[: len(records)] = records
+    return grown

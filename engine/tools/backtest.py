@@ -34,8 +34,8 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     from upath import UPath
 
     from engine.backtest.artifacts import write_artifacts
+    from engine.backtest.measure import measure
     from engine.backtest.runner import run_card
-    from engine.metrics.compute import compute_metrics
     from engine.promotion.policy import decide
     from engine.reports.html import write_report
 
@@ -51,15 +51,7 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     market = stored_market(context.settings)
     result = run_card(plan, asked.symbol, market_store(context.settings), start_ms=start_ms, end_ms=end_ms)
     context.progress.advance("backtest", note="simulated")
-    metrics = compute_metrics(
-        result.equity,
-        result.trades,
-        result.fills,
-        result.funding,
-        starting_equity_usdt=result.starting_equity_usdt,
-        bars_per_year=result.exec_timeframe.bars_per_year(),
-        counters=result.counters,
-    )
+    metrics = measure(result)
     decision = decide(
         card_id=result.card_id,
         card_version=result.card_version,

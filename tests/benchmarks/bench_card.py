@@ -12,11 +12,11 @@ from upath import UPath
 
 from engine.backtest.artifacts import write_artifacts
 from engine.backtest.engine import BacktestEngine
+from engine.backtest.measure import measure
 from engine.backtest.prepare import fingerprint, prepare
 from engine.features.builder import FeatureFrameBuilder
 from engine.idea_card.load import card_from_text
 from engine.market_data.instruments import InstrumentRules, RiskTier
-from engine.metrics.compute import compute_metrics
 from engine.strategies.card_plan import plan_card
 from engine.timeframes import Timeframe
 
@@ -92,17 +92,6 @@ def main() -> None:
     def prepared(frames):
         return prepare(plan, "BTCUSDT", frames, events, INSTRUMENT, data_fingerprint="known")
 
-    def metrics(result):
-        return compute_metrics(
-            result.equity,
-            result.trades,
-            result.fills,
-            result.funding,
-            starting_equity_usdt=result.starting_equity_usdt,
-            bars_per_year=Timeframe.M1.bars_per_year(),
-            counters=result.counters,
-        )
-
     frames = features()
     case = prepared(frames)
     result = BacktestEngine().run(case)
@@ -113,8 +102,8 @@ def main() -> None:
         "features": features,
         "prepare: alignment and rules": lambda: prepared(frames),
         "run: loop and frames": lambda: BacktestEngine().run(case),
-        "metrics": lambda: metrics(result),
-        "whole card": lambda: metrics(BacktestEngine().run(prepared(features()))),
+        "metrics": lambda: measure(result),
+        "whole card": lambda: measure(BacktestEngine().run(prepared(features()))),
         "hash of the input": lambda: fingerprint(frames, events, INSTRUMENT),
         "artifacts (Parquet, hashes)": lambda: write_artifacts(result, folder),
     }.items():

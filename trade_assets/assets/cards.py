@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 
 from engine.backtest.engine import BacktestEngine
+from engine.backtest.measure import measure
 from engine.backtest.prepare import prepare
 from engine.backtest.result import BacktestResult
 from engine.backtest.schemas import check_result
@@ -21,7 +22,7 @@ from engine.features.builder import FeatureFrameBuilder
 from engine.features.schemas import feature_frame_schema
 from engine.market_data.instruments import InstrumentRules
 from engine.market_data.schemas import validate
-from engine.metrics.compute import Metrics, compute_metrics
+from engine.metrics.compute import Metrics
 from engine.promotion.policy import PromotionDecision, decide
 from engine.reports.pictures import equity_png
 from engine.strategies.card_plan import CardPlan
@@ -107,15 +108,7 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
         return Made(result, metadata=_run_metadata(result))
 
     def metrics(_work: Work, backtest: BacktestResult) -> Made:
-        measured = compute_metrics(
-            backtest.equity,
-            backtest.trades,
-            backtest.fills,
-            backtest.funding,
-            starting_equity_usdt=backtest.starting_equity_usdt,
-            bars_per_year=backtest.exec_timeframe.bars_per_year(),
-            counters=backtest.counters,
-        )
+        measured = measure(backtest)
         return Made(
             {"run_id": backtest.run_id, "metrics": measured.to_plain()},
             metadata=numbers(vars(measured), HEADLINE_METRICS),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from engine.backtest.measure import measure
 from engine.backtest.result import BacktestResult, RunCounters
 from engine.idea_card.promotion_policy import PromotionPolicy
-from engine.metrics.compute import Metrics, compute_metrics
+from engine.metrics.compute import Metrics
 from engine.promotion.policy import PromotionDecision, decide
 from engine.timeframes import Timeframe, parse_utc
 
@@ -130,15 +131,7 @@ def sample_run(
 
 
 def metrics_of_run(run: BacktestResult) -> Metrics:
-    return compute_metrics(
-        run.equity,
-        run.trades,
-        run.fills,
-        run.funding,
-        starting_equity_usdt=run.starting_equity_usdt,
-        bars_per_year=run.exec_timeframe.bars_per_year(),
-        counters=run.counters,
-    )
+    return measure(run)
 
 
 def decision_on_run(run: BacktestResult, metrics: Metrics) -> PromotionDecision:
