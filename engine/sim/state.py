@@ -40,7 +40,7 @@ class SignalBit(IntEnum):
 
 
 class FillReason(IntEnum):
-    """Why a fill happened; all but ENTRY are the exit reasons of a trade."""
+    """Why a fill happened; all but ENTRY and ADD are the exit reasons of a trade."""
 
     ENTRY = 0
     STOP_LOSS = 1
@@ -51,10 +51,12 @@ class FillReason(IntEnum):
     END_OF_DATA = 6
     TRAILING_STOP = 7  # a stop that had been moved by its trail
     BREAK_EVEN = 8  # a stop that had been moved to the entry price
+    TIME_STOP = 9  # too little profit after the bars the card gives a position
+    ADD = 10  # an entry that adds to the position
 
 
 class RejectReason(IntEnum):
-    """Why an order was refused; the index into the counts of a run."""
+    """Why an order was refused or ended unfilled; the index into the counts of a run."""
 
     FILLED_BAR = 0  # the bar is not a traded one, only a gap that was filled
     CONFLICTING_SIGNALS = 1  # long and short entry at once
@@ -65,6 +67,14 @@ class RejectReason(IntEnum):
     ABOVE_MAX_QTY = 6
     ABOVE_TIER_LEVERAGE = 7
     INSUFFICIENT_MARGIN = 8
+    NO_OFFSET = 9  # the feature behind the entry price's offset is missing or below 0
+    POST_ONLY_WOULD_TAKE = 10  # a post-only order the open would have filled at once
+    NOT_MARKETABLE = 11  # an IOC or FOK order the open did not reach
+    NOT_IN_FULL = 12  # a FOK order larger than what the bar's volume allows
+    EXPIRED = 13  # rested for all its bars
+    CANCELLED = 14  # a signal took back what the order was for
+    MAX_OPEN_POSITIONS = 15  # the portfolio holds as many as it may
+    NO_VOLUME = 16  # nothing is traded in the bar, and the card caps its share of the volume
 
 
 class DistanceKind(IntEnum):
@@ -75,6 +85,8 @@ class DistanceKind(IntEnum):
     POINTS = 2  # USDT
     FEATURE_MULTIPLE = 3  # of a feature (ATR) at the close of the deciding bar
     RISK_MULTIPLE = 4  # of the stop's distance; targets only
+    TICKS = 5  # price steps; entry offsets only
+    LEVEL = 6  # a feature is the level itself; stops only
 
 
 class SizingKind(IntEnum):
@@ -83,6 +95,32 @@ class SizingKind(IntEnum):
     PERCENT_EQUITY = 0  # initial margin as a percentage of equity
     FIXED_USDT = 1  # notional
     RISK_BASED = 2  # percentage of equity that is lost at the stop
+    VOLATILITY_TARGET = 3  # the size whose value varies by a set share of equity a year
+
+
+class EntryKind(IntEnum):
+    """What order opens a position."""
+
+    MARKET = 0
+    LIMIT = 1
+    STOP = 2
+
+
+class TimeInForce(IntEnum):
+    """What becomes of a limit order that is not filled at once."""
+
+    GTC = 0
+    IOC = 1
+    FOK = 2
+    POST_ONLY = 3
+
+
+class Reprice(IntEnum):
+    """When a resting entry is placed anew, at a price and size of that moment."""
+
+    NEVER = 0
+    ON_SIGNAL = 1
+    EVERY_BAR = 2
 
 
 class StopReason(IntEnum):
@@ -92,6 +130,8 @@ class StopReason(IntEnum):
     ACCOUNT_BLOWN = 1  # no equity is left
     BELOW_MIN_TRADE = 2  # the free margin no longer pays for the smallest trade
 
+
+MAX_TARGETS = 4  # rungs of a ladder of partial exits
 
 RULES_DTYPE = np.dtype(
     [
@@ -124,6 +164,30 @@ RULES_DTYPE = np.dtype(
         ("allow_flip", "i8"),
         ("cooldown_bars", "i8"),
         ("max_bars", "i8"),  # 0: no limit
+        ("impact_rate", "f8"),  # of a fill as large as the bar's volume
+        ("max_participation", "f8"),  # fraction of the bar's volume; inf where the card sets none
+        ("max_effective_leverage", "f8"),  # position value / equity; inf where the card sets none
+        ("entry_kind", "i8"),
+        ("offset_kind", "i8"),
+        ("offset_value", "f8"),
+        ("offset_feature", "i8"),  # a row of the signals' features, -1: none; so are all `_feature`s
+        ("time_in_force", "i8"),
+        ("expiry_bars", "i8"),  # 0: none
+        ("reprice", "i8"),
+        ("stop_feature_long", "i8"),
+        ("stop_feature_short", "i8"),
+        ("time_stop_bars", "i8"),  # 0: none
+        ("time_stop_profit_pct", "f8"),
+        ("target_count", "i8"),
+        ("target_kinds", "i8", (MAX_TARGETS,)),
+        ("target_values", "f8", (MAX_TARGETS,)),
+        ("target_features", "i8", (MAX_TARGETS,)),
+        ("target_portions", "f8", (MAX_TARGETS,)),  # fractions of what was entered
+        ("target_limits", "i8", (MAX_TARGETS,)),  # 1: a resting order
+        ("sizing_feature", "i8"),
+        ("max_adds", "i8"),
+        ("add_fraction", "f8"),  # of the size the sizing gives
+        ("add_profit_pct", "f8"),  # -inf: none needed
     ],
     align=True,
 )
