@@ -13,7 +13,6 @@ from engine.features.builder import BASE_COLUMNS
 from engine.hashing import hash_of, hash_of_frame
 from engine.market_data.instruments import InstrumentRules
 from engine.rules.compile import evaluate_rules
-from engine.rules.names import Reference
 from engine.runtime.feed import FeedStore, MultiTFFeedStore
 from engine.sim.contract import contract_of, tiers_of
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
@@ -140,6 +139,7 @@ def market_bars(frame: pd.DataFrame, timeframe: Timeframe, window: slice = slice
         **price,
         **{f"mark_{name}": values for name, values in mark.items()},
         is_filled=frame["is_filled"].to_numpy(np.bool_)[window],
+        volume=frame["volume"].to_numpy(np.float64)[window],
     )
 
 
@@ -187,11 +187,11 @@ def _signals(plan: CardPlan, symbol: str, feeds: MultiTFFeedStore, window: slice
         )
     # Before everything a decision may look at is there, there are no decisions.
     bits[:warm] = 0
-    return BarSignals(
-        bits=bits[window],
-        stop_feature=_level_feature(plan.stop_reference, feeds)[window],
-        target_feature=_level_feature(plan.target_reference, feeds)[window],
-    )
+    levels = dict.fromkeys(ref for ref in (plan.stop_reference, plan.target_reference) if ref is not None)
+    features = np.empty((len(levels), window.stop - window.start))
+    for row, reference in enumerate(levels):
+        features[row] = feeds.column(reference.name, reference.role, reference.offset)[window]
+    return BarSignals(bits=bits[window], features=features)
 
 
 def _first_warm_bar(plan: CardPlan, feeds: MultiTFFeedStore) -> int:
@@ -202,12 +202,6 @@ def _first_warm_bar(plan: CardPlan, feeds: MultiTFFeedStore) -> int:
         warm: Flags = closed >= plan.warmup_bars(role)
         first = max(first, int(np.argmax(warm)) if warm.any() else len(closed))
     return first
-
-
-def _level_feature(reference: Reference | None, feeds: MultiTFFeedStore) -> Floats:
-    if reference is None:
-        return np.empty(0)
-    return feeds.column(reference.name, reference.role, reference.offset)
 
 
 def _funding(events: pd.DataFrame, bars: MarketBars, instrument: InstrumentRules) -> FundingEvents:

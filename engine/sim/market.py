@@ -27,6 +27,8 @@ class MarketBars:
         Mark price, USDT; the last price stands in where there is no mark kline.
     is_filled : bool[n]
         Bars the exchange did not have.
+    volume : float64[n]
+        Traded in the bar, base coin.
 
     Raises
     ------
@@ -45,10 +47,11 @@ class MarketBars:
     mark_low: Floats
     mark_close: Floats
     is_filled: Flags
+    volume: Floats
 
     def __post_init__(self) -> None:
         columns = ("open", "high", "low", "close", "mark_open", "mark_high", "mark_low", "mark_close")
-        for name in (*columns, "is_filled"):
+        for name in (*columns, "is_filled", "volume"):
             if len(getattr(self, name)) != len(self.ts_open):
                 raise SimulationError(
                     f"{name} has {len(getattr(self, name))} bars, ts_open {len(self.ts_open)}"
@@ -57,6 +60,7 @@ class MarketBars:
             # One comparison finds NaN, 0 and negative prices alike.
             self._refuse(~(getattr(self, name) > 0.0), name, "is not a price above 0")
             self._refuse(np.isinf(getattr(self, name)), name, "is infinite")
+        self._refuse(~((self.volume >= 0.0) & np.isfinite(self.volume)), "volume", "is not a finite volume")
         for prefix in ("", "mark_"):
             high, low = getattr(self, f"{prefix}high"), getattr(self, f"{prefix}low")
             edges = (getattr(self, f"{prefix}open"), getattr(self, f"{prefix}close"))
@@ -132,10 +136,15 @@ class BarSignals:
     ----------
     bits : int8[n]
         `SignalBit`s.
-    stop_feature, target_feature : float64[n] or float64[0]
-        The feature behind a stop or target that is a multiple of one; empty where there is none.
+    features : float64[k, n]
+        The features the orders look at, one row each in the order of the card's `level_features`, as known
+        at each close; no rows where there are none.
     """
 
     bits: SignalBits
-    stop_feature: Floats
-    target_feature: Floats
+    features: Floats
+
+    @classmethod
+    def without_features(cls, bits: SignalBits) -> BarSignals:
+        """Return signals of a card whose orders look at no feature."""
+        return cls(bits, np.empty((0, len(bits))))

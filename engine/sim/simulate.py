@@ -87,6 +87,11 @@ def simulate(
     count = len(bars)
     if len(signals.bits) != count:
         raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
+    # the stop's feature comes first and the target's last; they are the same row where there is one only
+    none = np.empty(0)
+    stop_feature, target_feature = (
+        signals.features[row] if len(signals.features) else none for row in (0, -1)
+    )
     account = new_state(starting_equity_usdt, funding.ts)
     fills, trades = new_records(_FIRST_CAPACITY, FILL_DTYPE), new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE)
     payments = new_records(len(funding), PAYMENT_DTYPE)
@@ -112,8 +117,8 @@ def simulate(
             bars.mark_close,
             bars.is_filled,
             signals.bits,
-            signals.stop_feature,
-            signals.target_feature,
+            stop_feature,
+            target_feature,
             funding.ts,
             funding.rate,
             funding.mark_price,

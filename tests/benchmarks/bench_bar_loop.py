@@ -28,7 +28,7 @@ def main() -> None:
     above = (fast > slow).to_numpy()
     turned = np.r_[False, above[1:] != above[:-1]]
     up, down = SignalBit.ENTER_LONG | SignalBit.EXIT_SHORT, SignalBit.ENTER_SHORT | SignalBit.EXIT_LONG
-    signals = BarSignals(np.where(above, up, down).astype(np.int8) * turned, np.empty(0), np.empty(0))
+    signals = BarSignals.without_features(np.where(above, up, down).astype(np.int8) * turned)
     events = funding_events(frame)
     funding = FundingEvents(*(events[name].to_numpy() for name in ("ts", "funding_rate", "mark_price")))
     rules = np.zeros(1, RULES_DTYPE).view(np.recarray)

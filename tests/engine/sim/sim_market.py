@@ -54,7 +54,7 @@ def bars(
     marks = prices if mark is None else np.array(mark, dtype=np.float64).T
     is_filled = np.zeros(len(rows), dtype=bool)
     is_filled[list(filled)] = True
-    return MarketBars(MINUTE, np.arange(len(rows)) * MINUTE, *prices, *marks, is_filled)
+    return MarketBars(MINUTE, np.arange(len(rows)) * MINUTE, *prices, *marks, is_filled, np.ones(len(rows)))
 
 
 def signals(count: int, **bits_at: int) -> BarSignals:
@@ -62,7 +62,7 @@ def signals(count: int, **bits_at: int) -> BarSignals:
     bits = np.zeros(count, np.int8)
     for bar, bit in bits_at.items():
         bits[int(bar[1:])] = bit
-    return BarSignals(bits, np.empty(0), np.empty(0))
+    return BarSignals.without_features(bits)
 
 
 def funding(*events: tuple[int, float, float]) -> FundingEvents:

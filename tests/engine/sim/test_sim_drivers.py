@@ -36,7 +36,12 @@ def random_case(seed: int) -> tuple[MarketBars, BarSignals, FundingEvents, Recor
     drift = 1 + rng.normal(0, 0.002, count)
     mark = np.array([open_, high, low, close]) * drift
     bars = MarketBars(
-        MINUTE, np.arange(count) * MINUTE, open_, high, low, close, *mark, rng.random(count) > 0.97
+        MINUTE,
+        np.arange(count) * MINUTE,
+        *(open_, high, low, close),
+        *mark,
+        is_filled=rng.random(count) > 0.97,
+        volume=np.ones(count),
     )
     bits = rng.integers(0, 16, count) * (rng.random(count) > 0.7)
     feature = np.abs(rng.normal(2, 1, count))
@@ -66,7 +71,7 @@ def random_case(seed: int) -> tuple[MarketBars, BarSignals, FundingEvents, Recor
         cooldown_bars=int(rng.integers(0, 3)),
         max_bars=int(rng.choice([0, 20])),
     )
-    return bars, BarSignals(bits.astype(np.int8), feature, feature), events, rules
+    return bars, BarSignals(bits.astype(np.int8), feature[None, :]), events, rules
 
 
 def digest(output: SimulationOutput) -> bytes:
@@ -92,8 +97,8 @@ def test_step_by_step_equals_the_compiled_loop(seed: int) -> None:
         exchange.advance(
             bar,
             int(wanted.bits[i]),
-            stop_feature=float(wanted.stop_feature[i]),
-            target_feature=float(wanted.target_feature[i]),
+            stop_feature=float(wanted.features[0, i]),
+            target_feature=float(wanted.features[0, i]),
         )
         ledger = exchange.ledger
         ledger.check()

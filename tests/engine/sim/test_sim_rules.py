@@ -7,7 +7,7 @@ import pytest
 from sim_market import MINUTE, bars, contract, funding, percent, run, signals
 
 from engine.errors import SimulationError
-from engine.sim.market import FundingEvents, MarketBars
+from engine.sim.market import BarSignals, FundingEvents, MarketBars
 from engine.sim.state import DistanceKind, FillReason, RejectReason, SignalBit, SizingKind, StopReason
 
 LONG, SHORT = SignalBit.ENTER_LONG, SignalBit.ENTER_SHORT
@@ -185,6 +185,7 @@ def test_funding_of_two_months_is_what_the_rates_say() -> None:
         *np.array(rows).T,
         *np.array(rows).T,
         np.zeros(len(rows), bool),
+        np.ones(len(rows)),
     )
     output = run(market, signals(len(rows), b0=LONG), contract(sizing_value=3000.0), events=events)
     assert len(output.payments) == count
@@ -216,8 +217,7 @@ def test_risk_based_size_loses_its_share_at_the_stop() -> None:
 
 def test_a_stop_by_a_feature_uses_its_value_at_the_decision() -> None:
     rules = contract(stop_kind=DistanceKind.FEATURE_MULTIPLE, stop_value=1.5)
-    wanted = signals(3, b0=LONG)
-    wanted = type(wanted)(wanted.bits, np.array([2.0, 50.0, 50.0]), wanted.target_feature)
+    wanted = BarSignals(signals(3, b0=LONG).bits, np.array([[2.0, 50.0, 50.0]]))
     output = run(bars(FLAT, FLAT, (100, 100, 96, 99)), wanted, rules)
     assert output.trades[0].stop_price == 97.0
     assert output.trades[0].reason == FillReason.STOP_LOSS
@@ -320,7 +320,7 @@ def test_bars_that_are_none_are_refused_with_time_and_value() -> None:
     with pytest.raises(SimulationError, match=r"high 99\.0 is below open or close"):
         bars((100, 99, 98, 98.5))
     with pytest.raises(SimulationError, match="not after the bar before"):
-        MarketBars(MINUTE, np.array([MINUTE, 0]), *np.full((8, 2), 100.0), np.zeros(2, bool))
+        MarketBars(MINUTE, np.array([MINUTE, 0]), *np.full((8, 2), 100.0), np.zeros(2, bool), np.ones(2))
     with pytest.raises(SimulationError, match="out of order"):
         FundingEvents(np.array([2, 1]), np.array([0.0, 0.0]), np.array([1.0, 1.0]))
 
@@ -361,8 +361,7 @@ def test_a_trail_waits_for_its_activation() -> None:
 
 def test_a_trail_by_a_feature_follows_its_present_value() -> None:
     rules = contract(stop_kind=DistanceKind.FEATURE_MULTIPLE, stop_value=2.0, trails=1)
-    wanted = signals(4, b0=LONG)
-    wanted = type(wanted)(wanted.bits, np.array([5.0, 3.0, np.nan, 1.0]), wanted.target_feature)
+    wanted = BarSignals(signals(4, b0=LONG).bits, np.array([[5.0, 3.0, np.nan, 1.0]]))
     market = bars(FLAT, (100, 110, 100, 109), (109, 112, 108, 111), (111, 111, 103, 105))
     output = run(market, wanted, rules)
     # 110 - 2 * 3 = 104; the missing value leaves it there
