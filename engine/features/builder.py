@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from engine.errors import CardError, DataError
 from engine.features.checks import check_feature
@@ -14,6 +14,9 @@ from engine.features.registry import INDICATORS
 from engine.features.spec import SOURCE, FloatArray
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.price_columns import price_column
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MARK_COLUMNS = ("mark_open", "mark_high", "mark_low", "mark_close")
 BASE_COLUMNS = ("ts_open", "open", "high", "low", "close", "volume", "is_filled", *MARK_COLUMNS)
@@ -40,21 +43,32 @@ def warmup_bars(features: Mapping[str, FeatureSpec]) -> int:
     return max((feature_warmup(feature) for feature in features.values()), default=0)
 
 
-def compute_feature(feature: FeatureSpec, candles: pd.DataFrame) -> tuple[FloatArray, ...]:
-    """Return the outputs of a checked feature on `candles`, one float64 array each.
+def compute_feature(feature: FeatureSpec, columns: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Return the outputs of a checked feature, by output name (`""` for a single output).
 
-    All outputs of one feature are NaN until the last of them has a value. Flat candles that fill a hole
-    are part of the series like any other.
+    Parameters
+    ----------
+    feature : FeatureSpec
+        One that `check_feature` has nothing to say about.
+    columns : mapping of str to ndarray of float64
+        open, high, low, close and volume of closed candles, ascending and all of one length; of these the
+        ones the indicator reads. Flat candles that fill a hole are part of the series like any other.
+
+    Returns
+    -------
+    dict of str to ndarray of float64
+        New arrays of that length, in the order of `feature_outputs`. All outputs of one feature are NaN
+        until the last of them has a value. A value depends on its row and those above it only.
     """
     indicator = INDICATORS[feature.indicator]
     prices = {name: name for name in indicator.inputs} | {SOURCE: feature.source or ""}
-    inputs = (price_column(candles, prices[name]) for name in indicator.inputs)
+    inputs = (price_column(columns, prices[name]) for name in indicator.inputs)
     params = indicator.bind(feature.params)
     result = indicator.compute(*inputs, **params)
     outputs = result if isinstance(result, tuple) else (result,)
     for output in outputs:
         output[: indicator.warmup(params)] = np.nan
-    return outputs
+    return dict(zip(indicator.outputs, outputs, strict=True))
 
 
 @dataclass(frozen=True)
@@ -112,11 +126,15 @@ class FeatureFrameBuilder:
                 f"the healed candles have no column {', '.join(missing)}",
                 way_out="heal the candles first: engine.market_data.healing",
             )
+        import pandas as pd
+
         self._refuse_too_few(len(healed))
-        columns: dict[str, object] = {name: healed[name].to_numpy() for name in BASE_COLUMNS}
+        columns = {name: healed[name].to_numpy() for name in BASE_COLUMNS}
+        filled: dict[str, object] = dict(columns)
         for name, feature in self.features.items():
-            columns.update(zip(feature_columns(name, feature), compute_feature(feature, healed), strict=True))
-        return pd.DataFrame(columns)
+            outputs = compute_feature(feature, columns)
+            filled.update(zip(feature_columns(name, feature), outputs.values(), strict=True))
+        return pd.DataFrame(filled)
 
     def _refuse_too_few(self, rows: int) -> None:
         short = [

@@ -9,7 +9,8 @@ from features_cases import CASES, Case, as_tuple, candles, columns_with_source
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.features.builder import FeatureFrameBuilder, compute_feature, feature_columns, feature_warmup
+from engine.features import builder
+from engine.features.builder import FeatureFrameBuilder, feature_columns, feature_warmup
 from engine.features.registry import FAMILIES, INDICATORS
 from engine.features.spec import SOURCE, Implementation, IndicatorSpec, Memory, ParamKind, ParamSpec
 from engine.idea_card.features import SOURCES, FeatureSpec
@@ -27,6 +28,11 @@ def feature(case: Case, source: str | None = "close") -> FeatureSpec:
     return FeatureSpec(
         indicator=case.name, params=case.params, source=source if takes_source else None, tf="exec"
     )
+
+
+def compute_feature(spec: FeatureSpec, frame: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    columns = {name: frame[name].to_numpy() for name in ("open", "high", "low", "close", "volume")}
+    return tuple(builder.compute_feature(spec, columns).values())
 
 
 def finite_everywhere(outputs: tuple[np.ndarray, ...], warmup: int) -> bool:
