@@ -26,3 +26,32 @@ def funding_payment(direction: int, size: float, mark_price: float, funding_rate
     positions held at the timestamp.
     """
     return -direction * size * mark_price * funding_rate
+
+
+@compiled
+def funding_fee(direction: int, size: float, mark_price: float, funding_rate: float) -> float:
+    """Return the fee of a funding event in USDT: positive is paid, negative is received.
+
+    The sign of `execFee` in Bybit's execution list; `funding` in its transaction log, and `funding_payment`
+    here, is the opposite. Arguments as in `funding_payment`.
+    """
+    return -funding_payment(direction, size, mark_price, funding_rate)
+
+
+@compiled
+def funding_from_margin(payment: float, available_balance: float) -> float:
+    """Return how much of a payment is taken from the position's margin, in USDT, not negative.
+
+    Parameters
+    ----------
+    payment : float
+        As `funding_payment` gives it: negative is paid.
+    available_balance : float
+        Wallet balance that no margin locks, in USDT; below 0 counts as 0.
+
+    Notes
+    -----
+    Source: Bybit help centre, "Funding fee": taken from the available balance first, then from the position's
+    margin, which moves the liquidation price towards the mark.
+    """
+    return max(0.0, -payment - max(0.0, available_balance))
