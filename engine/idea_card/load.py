@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from engine.errors import CardError, CardProblem, ConfigurationError
 from engine.idea_card.card import IdeaCard
-from engine.idea_card.findings import Finding, finding_of
-from engine.idea_card.yaml_source import YamlSource, key_path, parse_yaml, read_yaml
+from engine.idea_card.findings import did_you_mean
+from engine.idea_card.frozen import to_plain
+from engine.idea_card.parameter_space import ParameterSpace
+from engine.idea_card.parameters import ParameterBlocks
+from engine.idea_card.placeholders import (
+    BLOCKS,
+    PARAM,
+    PARAMETERS,
+    Placeholder,
+    filled,
+    placeholders,
+    without_blocks,
+)
+from engine.idea_card.validation import card_of, card_problems
+from engine.idea_card.yaml_source import YamlSource, key_path, parse_yaml, read_yaml, within
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class CardFolder:
 
 
 def load_card(path: Path) -> IdeaCard:
-    """Read and check the card at `path`.
+    """Read and check the card at `path`; one with parameters is the card of its defaults.
 
     Whether its indicators exist and its conditions name known things is checked by
     `engine.strategies.card_plan`, which knows the registry.
@@ -36,17 +46,27 @@ def load_card(path: Path) -> IdeaCard:
     CardError
         With every problem: file, line, key path, value, and what would be right.
     """
-    return _card_of(read_yaml(path))
+    return load_space(path).card
+
+
+def load_space(path: Path) -> ParameterSpace:
+    """Read and check the card at `path` with its parameters. Raises as `load_card` does."""
+    return _space_of(read_yaml(path))
 
 
 def card_from_text(text: str, name: str) -> IdeaCard:
     """Read a card from YAML text; `name` stands for the file in messages. Raises as `load_card` does."""
-    return _card_of(parse_yaml(text, name))
+    return space_from_text(text, name).card
+
+
+def space_from_text(text: str, name: str) -> ParameterSpace:
+    """Read a card with its parameters from YAML text. Raises as `load_card` does."""
+    return _space_of(parse_yaml(text, name))
 
 
 def card_from_plain(data: Any, name: str) -> IdeaCard:
     """Make a card of plain data, as `IdeaCard.canonical_form` gives it. Raises as `load_card` does."""
-    return _card_of(YamlSource(name, data, {}))
+    return _space_of(YamlSource(name, data, {})).card
 
 
 def load_cards(folder: Path) -> CardFolder:
@@ -92,34 +112,59 @@ def load_cards(folder: Path) -> CardFolder:
     )
 
 
-def _card_of(source: YamlSource) -> IdeaCard:
-    try:
-        return IdeaCard.model_validate(source.data)
-    except ValidationError as error:
-        findings = [finding_of(details) for details in error.errors(include_url=False)]
-    raise source.error([_problem(finding, source.data) for finding in findings])
+def _space_of(source: YamlSource) -> ParameterSpace:
+    blocks, problems = _blocks_of(source)
+    known = blocks.parameters
+    stray: list[str] = []
+    used: set[str] = set()
+    for placeholder in placeholders(source.data):
+        name, path = placeholder.named, key_path(placeholder.where)
+        problem = _placeholder_problem(path, placeholder, source.data)
+        if problem is not None:
+            problems.append(problem)
+        if problem is not None or name not in known:
+            stray.append(path)
+        used.add(str(name))
+    for name in known:
+        if name not in used:
+            way_out = f"write {{{PARAM}: {name}}} where the card is to take it, or remove it"
+            problems.append(CardProblem(f"{PARAMETERS}.{name}", "is not used", way_out))
+    data = filled(without_blocks(source.data), {name: to_plain(p.default) for name, p in known.items()})
+    # What stands where no value could be bound is no mistake of its own.
+    problems += [p for p in card_problems(data) if not any(within(p.key_path, path) for path in stray)]
+    if problems:
+        raise source.error(problems)
+    space = ParameterSpace(source, known, blocks.constraints(), card_of(source, data))
+    problems = space.range_problems(lambda card: card)
+    if problems:
+        raise source.error(problems)
+    return space
 
 
-def _problem(finding: Finding, data: Any) -> CardProblem:
-    # pydantic's place names the chosen type of a union and marks keys: neither is written in the file
-    where: list[str | int] = []
-    for step in finding.where:
-        if step == "[key]" or _names_the_type(step, data):
-            continue
-        where.append(step)
-        data = _inside(data, step)
-    return CardProblem(key_path(where), finding.problem, finding.way_out, finding.value)
+def _blocks_of(source: YamlSource) -> tuple[ParameterBlocks, list[CardProblem]]:
+    """Return the parameters that are in order, and what is wrong with the others."""
+    data = source.data if isinstance(source.data, dict) else {}
+    blocks = {key: data[key] for key in BLOCKS if key in data}
+    problems = card_problems(blocks, ParameterBlocks)
+    if not problems:
+        return ParameterBlocks.model_validate(blocks), []
+    parameters = blocks.get(PARAMETERS)
+    sound = {
+        name: parameter
+        for name, parameter in (parameters.items() if isinstance(parameters, dict) else ())
+        if not card_problems({PARAMETERS: {name: parameter}}, ParameterBlocks)
+    }
+    return ParameterBlocks.model_validate({PARAMETERS: sound}), problems
 
 
-def _names_the_type(step: str | int, block: Any) -> bool:
-    if not isinstance(block, Mapping) or step in block:
-        return False
-    return step in (block.get("type"), block.get("model"))
-
-
-def _inside(data: Any, step: str | int) -> Any:
-    if isinstance(data, Mapping):
-        return data.get(step)
-    if isinstance(data, list | tuple) and isinstance(step, int) and step < len(data):
-        return data[step]
+def _placeholder_problem(path: str, placeholder: Placeholder, data: Any) -> CardProblem | None:
+    declared = data.get(PARAMETERS)
+    name = placeholder.named
+    if not placeholder.alone:
+        return CardProblem(path, f"has keys beside {PARAM}", f"write {{{PARAM}: name}} and nothing else")
+    if not isinstance(name, str):
+        return CardProblem(path, "names no parameter", f"write {{{PARAM}: name}}", name)
+    if not isinstance(declared, dict) or name not in declared:
+        advice = did_you_mean(name, declared) if declared else f"declare it under {PARAMETERS}"
+        return CardProblem(path, "names a parameter that is not declared", advice, name)
     return None

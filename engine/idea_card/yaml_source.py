@@ -14,6 +14,7 @@ from typing import Any, override
 import yaml
 
 from engine.errors import CardError, CardProblem
+from engine.idea_card.placeholders import PARAMETERS, placeholders
 
 _DEEPEST = 40
 
@@ -45,11 +46,20 @@ class YamlSource:
         return self.lines.get(key_path)
 
     def error(self, problems: Sequence[CardProblem]) -> CardError:
-        """Return the error that tells all `problems` of this file, with their lines, in their order."""
-        located = [
-            LocatedProblem(p.key_path, p.problem, p.way_out, p.value, self.line_of(p.key_path))
-            for p in problems
-        ]
+        """Return the error that tells all `problems` of this file, with their lines, in their order.
+
+        A problem of a value that a parameter stands for names the parameter, and where it is declared.
+        """
+        bound = {key_path(p.where): str(p.named) for p in placeholders(self.data)}
+        located = []
+        for p in problems:
+            problem, way_out = p.problem, p.way_out
+            for path, name in bound.items():
+                declared = f"{PARAMETERS}.{name}"
+                if within(p.key_path, path) and declared in self.lines:
+                    problem = f"{problem}, with parameter {name}"
+                    way_out = f"{way_out}; {name} is declared on line {self.lines[declared]}"
+            located.append(LocatedProblem(p.key_path, problem, way_out, p.value, self.line_of(p.key_path)))
         located.sort(key=lambda problem: problem.line or 0)
         return CardError(self.name, located)
 
@@ -60,6 +70,11 @@ def key_path(where: Sequence[str | int]) -> str:
     for step in where:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else step
     return path
+
+
+def within(inner: str, outer: str) -> bool:
+    """Whether a key path is another one or leads inside it: `a.b[1]` is within `a.b`."""
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
 
 
 def read_yaml(path: Path) -> YamlSource:
