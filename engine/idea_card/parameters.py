@@ -143,8 +143,8 @@ class ParameterBlocks(CardPart):
     parameters: Annotated[
         dict[Name, Parameter],
         AfterValidator(FrozenDict),
-        Field(json_schema_extra={"additionalProperties": False}),
-    ] = FrozenDict()
+        Field(default_factory=FrozenDict, json_schema_extra={"additionalProperties": False}),
+    ]
     """The free values of the card by name: each stands in the card as {param: name}."""
     parameter_constraints: Annotated[
         tuple[Annotated[Any, WithJsonSchema(constraint_schema())], ...], Field(strict=False)
