@@ -7,8 +7,8 @@ messages and the system hash follow from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,9 @@ class CardPart(BaseModel):
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+    misplaced: ClassVar[Mapping[str, str]] = {}
+    """Keys that belong elsewhere and are easily written here, each with where it belongs, as advice."""
 
     @classmethod
     def inconsistencies(cls, block: dict[str, Any]) -> Iterable[Finding]:
@@ -73,6 +76,8 @@ def _whole(value: Any) -> Any:
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
+# In percent, as every share in a card: 10 means 10 %, not ten times.
+SharePct = Annotated[float, Field(gt=0, le=100)]
 Count = Annotated[int, Field(ge=0, le=1_000_000_000), BeforeValidator(_whole)]
 PositiveCount = Annotated[int, Field(ge=1, le=1_000_000_000), BeforeValidator(_whole)]
 Text = Annotated[str, Field(min_length=1)]

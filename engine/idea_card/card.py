@@ -6,20 +6,25 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, override
 
+import numpy as np
 from pydantic import BeforeValidator, Field
 
 from engine.hashing import hash_of
 from engine.idea_card.account import AccountConfig
 from engine.idea_card.base import CardPart, Name, Text, at
+from engine.idea_card.entry_order import AT_THE_NEXT_OPEN, EntryOrder
 from engine.idea_card.features import Features
 from engine.idea_card.findings import Finding, did_you_mean
 from engine.idea_card.frozen import to_plain
+from engine.idea_card.level_features import level_features_in
 from engine.idea_card.position_policy import DIRECTIONS_OF_MODE, PositionPolicy
 from engine.idea_card.promotion_policy import PromotionPolicy
 from engine.idea_card.risk_model import RiskModel
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 from engine.idea_card.signal_rules import SignalRules
 from engine.idea_card.timeframe_config import ROLES, TFConfig
+from engine.idea_card.trading_session import TradingSession
+from engine.timeframes import DAY_MS, Timeframe
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _USDT_PERPETUAL = re.compile(r"[A-Z0-9]+USDT")
@@ -74,12 +79,24 @@ class IdeaCard(CardPart):
     """Indicators by name; {} if the rules use prices only."""
     signal_rules: SignalRules
     """When to enter and leave."""
+    entry_order: EntryOrder = AT_THE_NEXT_OPEN
+    """How a position is opened; leave it out for a market order at the next open."""
     position_policy: PositionPolicy
     """Directions, cooldown, time limit."""
     risk_model: RiskModel
     """Stop, target, size."""
     promotion: PromotionPolicy
     """What a backtest must show."""
+
+    @property
+    def level_features(self) -> tuple[str, ...]:
+        """Every feature the orders look at, or output of one (channel.lower), once each.
+
+        They stand in the order stop, targets, entry offset, sizing; row k of the simulator's features is the
+        k-th of them.
+        """
+        orders = {"risk_model": to_plain(self.risk_model), "entry_order": to_plain(self.entry_order)}
+        return tuple(dict.fromkeys(name for _, name in level_features_in(orders)))
 
     def canonical_form(self) -> dict[str, Any]:
         """Return the card as plain data, complete with what was left out; equal for equal cards."""
@@ -103,6 +120,9 @@ class IdeaCard(CardPart):
         yield from _roles_not_declared(block)
         yield from _features_not_defined(block)
         yield from _rules_against_mode(block)
+        yield from _structure_against_mode(block)
+        yield from _time_stop_after_the_end(block)
+        yield from _session_without_a_close(block)
 
 
 def _repeated_symbols(block: dict[str, Any]) -> Iterator[Finding]:
@@ -132,11 +152,11 @@ def _features_not_defined(block: dict[str, Any]) -> Iterator[Finding]:
     features = block.get("features")
     if not isinstance(features, dict):
         return
-    for key in ("stop_loss", "take_profit"):
-        name = at(block, "risk_model", key, "feature")
-        if isinstance(name, str) and name not in features:
-            advice = did_you_mean(name, features) if features else "define it under features"
-            yield Finding(("risk_model", key, "feature"), "is not a feature of this card", advice, name)
+    for where, name in level_features_in(block):
+        feature = name.partition(".")[0]
+        if feature not in features:
+            advice = did_you_mean(feature, features) if features else "define it under features"
+            yield Finding(where, "is not a feature of this card", advice, name)
 
 
 def _rules_against_mode(block: dict[str, Any]) -> Iterator[Finding]:
@@ -160,3 +180,50 @@ def _rules_against_mode(block: dict[str, Any]) -> Iterator[Finding]:
                         f"would never be used: position_policy.mode is {mode}",
                         "remove the rule, or write mode: long_short",
                     )
+
+
+def _structure_against_mode(block: dict[str, Any]) -> Iterator[Finding]:
+    mode, stop = at(block, "position_policy", "mode"), at(block, "risk_model", "stop_loss")
+    allowed = DIRECTIONS_OF_MODE.get(mode) if isinstance(mode, str) else None
+    if allowed is None or at(stop, "type") != "structure":
+        return
+    for direction in ("long", "short"):
+        where, level = ("risk_model", "stop_loss", direction), at(stop, direction)
+        if direction in allowed and level is None:
+            yield Finding(
+                where,
+                f"is missing, and position_policy.mode is {mode}",
+                f"name the feature that is the level of a {direction} position's stop",
+            )
+        if direction not in allowed and level is not None:
+            yield Finding(
+                where, f"would never be used: position_policy.mode is {mode}", "leave it out", level
+            )
+
+
+def _time_stop_after_the_end(block: dict[str, Any]) -> Iterator[Finding]:
+    bars = at(block, "risk_model", "time_stop", "bars")
+    longest = at(block, "position_policy", "max_bars_in_trade")
+    if isinstance(bars, int | float) and isinstance(longest, int | float) and bars >= longest > 0:
+        yield Finding(
+            ("risk_model", "time_stop", "bars"),
+            f"comes to nothing: position_policy.max_bars_in_trade is {longest:g}",
+            "write fewer bars here, or allow more there",
+            bars,
+        )
+
+
+def _session_without_a_close(block: dict[str, Any]) -> Iterator[Finding]:
+    session = at(block, "position_policy", "trading_session")
+    try:
+        timeframe = Timeframe(at(block, "timeframes", "exec"))
+        allowed = TradingSession.model_validate(session).entries_allowed
+    except ValueError:  # pydantic's too
+        return  # each is told where it stands
+    a_monday = 4 * DAY_MS
+    if not allowed(np.arange(a_monday, a_monday + 7 * DAY_MS, timeframe.ms)).any():
+        yield Finding(
+            ("position_policy", "trading_session"),
+            f"would never allow an entry: no {timeframe} bar closes inside it",
+            "widen it: a signal is seen when its bar closes, and bars close on the grid from 00:00 UTC",
+        )

@@ -75,4 +75,11 @@ Features = Annotated[
     Field(json_schema_extra={"additionalProperties": False}),
 ]
 
-FeatureReference = Annotated[Name, Field(description="Name of a feature of this card, for example an ATR.")]
+FeatureReference = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?$",
+        description="A feature of this card, for example an ATR; of one with several outputs one of them, as "
+        "in channel.lower.",
+    ),
+]

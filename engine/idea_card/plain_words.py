@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from engine.idea_card.findings import Finding, did_you_mean, finding_of, is_finding
@@ -14,27 +14,39 @@ from engine.idea_card.findings import Finding, did_you_mean, finding_of, is_find
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The only pattern among the kinds of value is that of names; others have a validator with its own words.
+    from engine.idea_card.base import CardPart
+
+# The only patterns among the kinds of value are those of names; others have a validator with its own words.
 _NAME_ADVICE = "start with a small letter; then small letters, digits and _ only"
+_DOTTED_ADVICE = "write the name of a feature, or of one of its outputs as in channel.lower"
+_UNWRITTEN = "unwritten:"
 
 
-def findings_in(error: ValidationError, part: type[BaseModel]) -> Iterator[Finding]:
+def unwritten(name: str) -> str:
+    """Return a tag for a form a value can have that is not written in the card, and so in no key path."""
+    return _UNWRITTEN + name
+
+
+def findings_in(error: ValidationError, part: type[CardPart]) -> Iterator[Finding]:
     """Yield the errors met while validating `part`; those of nested parts are findings already."""
     for details in error.errors(include_url=False):
+        details["loc"] = tuple(step for step in details["loc"] if not str(step).startswith(_UNWRITTEN))
         if is_finding(details):
             yield finding_of(details)
         else:
             yield _translated(details, part)
 
 
-def _translated(details: ErrorDetails, part: type[BaseModel]) -> Finding:
+def _translated(details: ErrorDetails, part: type[CardPart]) -> Finding:
     kind, where, value = details["type"], details["loc"], details["input"]
     context = details.get("ctx", {})
     if kind == "missing":
         description = part.model_fields[str(where[-1])].description or ""
         return Finding(where, "is missing", f"write it; there is no default. {description}".rstrip())
     if kind == "extra_forbidden":
-        return Finding(where, "is not a key of this block", did_you_mean(where[-1], part.model_fields), value)
+        key = str(where[-1])
+        way_out = part.misplaced.get(key) or did_you_mean(key, part.model_fields)
+        return Finding(where, "is not a key of this block", way_out, value)
     if kind == "union_tag_not_found":
         key = context["discriminator"].strip("'")
         return Finding((*where, key), "is missing", f"say which {key} it is")
@@ -49,7 +61,8 @@ def _translated(details: ErrorDetails, part: type[BaseModel]) -> Finding:
     if kind == "literal_error":
         return Finding(where, "is not known", did_you_mean(value, _quoted(context["expected"])), value)
     if kind == "string_pattern_mismatch":
-        return Finding(where, "is not a name", _NAME_ADVICE, value)
+        dotted = r"\." in context["pattern"]
+        return Finding(where, "is not a name", _DOTTED_ADVICE if dotted else _NAME_ADVICE, value)
     if kind in _WRONG_KIND:
         wanted, advice = _WRONG_KIND[kind]
         return Finding(where, f"must be {wanted}, and is {kind_of(value)}", advice(value), value)
@@ -58,6 +71,10 @@ def _translated(details: ErrorDetails, part: type[BaseModel]) -> Finding:
         return Finding(where, f"must be {wanted}", "write a number in that range", value)
     if kind == "too_short":
         return Finding(where, "is empty", f"list at least {context['min_length']}")
+    if kind == "too_long":
+        return Finding(
+            where, f"has {context['actual_length']} items", f"list at most {context['max_length']}", value
+        )
     if kind == "string_too_short":
         return Finding(where, "is empty", "write some text")
     if kind == "invalid_key":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, override
 
-from engine.idea_card.base import CardPart, Count, PositiveCount
+from engine.idea_card.base import CardPart, Count, Positive, PositiveCount
 from engine.idea_card.findings import Finding
+from engine.idea_card.trading_session import TradingSession
 
 type Direction = Literal["long", "short"]
 
@@ -15,6 +16,18 @@ DIRECTIONS_OF_MODE: dict[str, tuple[Direction, ...]] = {
     "short_only": ("short",),
     "long_short": ("long", "short"),
 }
+
+
+class ScaleIn(CardPart):
+    """Adds to a position at further entry signals in its direction."""
+
+    max_adds: PositiveCount
+    """How many times at most."""
+    size_pct: Positive = 100.0
+    """Size of an add, in % of what the sizing gives at that moment."""
+    min_profit_pct: float | None = None
+    """Profit at the close, in % of the entry price, from which on it may add; negative to add to a loss.
+    Leave it out, or null, to add whatever the profit."""
 
 
 class PositionPolicy(CardPart):
@@ -28,6 +41,10 @@ class PositionPolicy(CardPart):
     """Exec bars after an exit in which no position is opened; 0 for none."""
     max_bars_in_trade: PositiveCount | None
     """Exec bars after which a position is closed; null for no limit."""
+    scale_in: ScaleIn | None = None
+    """Whether a position may grow; leave it out, or null, for one entry per position."""
+    trading_session: TradingSession | None = None
+    """When positions may be opened; leave it out, or null, for always."""
 
     @property
     def directions(self) -> tuple[Direction, ...]:

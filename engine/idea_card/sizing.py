@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from engine.idea_card.base import CardPart, Positive
-
-# In percent, as every share in a card: 10 means 10 %, not ten times.
-SharePct = Annotated[float, Field(gt=0, le=100)]
+from engine.idea_card.base import CardPart, Positive, SharePct
+from engine.idea_card.features import FeatureReference
 
 
 class PercentEquitySizing(CardPart):
@@ -36,4 +34,20 @@ class RiskBasedSizing(CardPart):
     """What is lost if the stop is hit, in % of equity."""
 
 
-Sizing = Annotated[PercentEquitySizing | FixedUsdtSizing | RiskBasedSizing, Field(discriminator="model")]
+class VolatilityTargetSizing(CardPart):
+    """The size whose value varies by a set share of equity a year: calm markets get more, wild ones less.
+
+    notional = equity * annual_volatility_pct / 100 / (feature / close * sqrt(bars per year)), with the bars
+    of the feature's timeframe.
+    """
+
+    model: Literal["volatility_target"]
+    annual_volatility_pct: Positive
+    """How far a position's value may typically move in a year, in % of equity."""
+    feature: FeatureReference
+
+
+Sizing = Annotated[
+    PercentEquitySizing | FixedUsdtSizing | RiskBasedSizing | VolatilityTargetSizing,
+    Field(discriminator="model"),
+]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal, override
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, override
 
 from pydantic import Field
 
-from engine.idea_card.base import CardPart, NotNegative, Positive
+from engine.idea_card.base import CardPart, NotNegative, Positive, PositiveCount
 from engine.idea_card.features import FeatureReference
 from engine.idea_card.findings import Finding
 
@@ -64,8 +64,35 @@ class TrailingAtrStop(CardPart):
     """Best profit, in % of the entry price, from which on it follows; 0 from the start."""
 
 
+class StructureStop(CardPart):
+    """A stop at a level the market has made, as a feature gives it: a channel, a swing, a band.
+
+    An entry whose stop would be on the wrong side of the price is refused.
+    """
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "value": "the level is the stop; buffer_pct moves it",
+        "feature": "name a level for each direction: long: channel.lower, short: channel.upper",
+    }
+
+    type: Literal["structure"]
+    long: FeatureReference | None = None
+    """Level of a long position's stop, below the price. Leave it out, or null, if the card is short_only."""
+    short: FeatureReference | None = None
+    """Level of a short position's stop, above the price. Leave it out, or null, if the card is long_only."""
+    buffer_pct: Annotated[float, Field(ge=0, lt=100)] = 0.0
+    """How far beyond the level, away from the price, in % of the level."""
+
+    @override
+    @classmethod
+    def inconsistencies(cls, block: dict[str, Any]) -> Iterable[Finding]:
+        if block.get("long") is None and block.get("short") is None:
+            way_out = "write long, short or both, each with a feature: long: channel.lower"
+            yield Finding((), "names no level", way_out)
+
+
 StopLoss = Annotated[
-    PercentStop | AtrMultipleStop | FixedPointsStop | TrailingPercentStop | TrailingAtrStop,
+    PercentStop | AtrMultipleStop | FixedPointsStop | TrailingPercentStop | TrailingAtrStop | StructureStop,
     Field(discriminator="type"),
 ]
 
@@ -89,3 +116,13 @@ class BreakEven(CardPart):
                 "a stop cannot be moved beyond the price",
                 offset,
             )
+
+
+class TimeStop(CardPart):
+    """Leaves a position that has had its time and is not far enough in profit."""
+
+    bars: PositiveCount
+    """Exec bars a position is given."""
+    min_profit_pct: float
+    """What it must have by then, at the close and in % of the entry price; may be negative. With less it is
+    left at the next open."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Annotated, Any, Literal, get_args, override
 
@@ -38,7 +38,7 @@ class TFConfig(CardPart):
     """Which candles the card looks at. Rules are evaluated at the close of each exec bar.
 
     `mtf` and `htf` give their last closed bar. Each is a multiple of every smaller one, so that a larger bar
-    always closes together with an exec bar.
+    always closes together with an exec bar. The same holds for exec and `detail`.
     """
 
     exec: CardTimeframe
@@ -47,10 +47,17 @@ class TFConfig(CardPart):
     """A middle timeframe, larger than exec. Leave it out, or null, if there is none."""
     htf: CardTimeframe | None = None
     """A higher timeframe, larger than exec and mtf. Leave it out, or null, if there is none."""
+    detail: CardTimeframe | None = None
+    """A timeframe smaller than exec, to fill orders on; rules and features cannot look at it. Leave it out,
+    or null, to fill on the exec bars."""
 
     def roles(self) -> dict[str, Timeframe]:
-        """Return the timeframes the card has, by role, the smallest first."""
+        """Return the timeframes rules and features look at, by role, the smallest first."""
         return {role: timeframe for role in ROLES if (timeframe := getattr(self, role)) is not None}
+
+    def all_timeframes(self) -> dict[str, Timeframe]:
+        """Return the timeframes a run needs candles of, the smallest first: `detail`, if any, and `roles`."""
+        return ({} if self.detail is None else {"detail": self.detail}) | self.roles()
 
     def timeframe(self, role: str) -> Timeframe:
         """Return the timeframe of `role`.
@@ -85,6 +92,17 @@ class TFConfig(CardPart):
                     f"use one of {', '.join(name for name in _NAMES if _fits(name, small))}",
                     large.value,
                 )
+        if block.get("exec") in _NAMES and block.get("detail") in _NAMES:
+            yield from _detail_against_exec(Timeframe(block["detail"]), Timeframe(block["exec"]))
+
+
+def _detail_against_exec(detail: Timeframe, execution: Timeframe) -> Iterator[Finding]:
+    fitting = [name for name in _NAMES if _fits(execution.value, Timeframe(name))]
+    way_out = f"use one of {', '.join(fitting)}" if fitting else "leave it out: there is no smaller timeframe"
+    if detail >= execution:
+        yield Finding(("detail",), f"must be smaller than exec, which is {execution}", way_out, detail.value)
+    elif execution.ms % detail.ms:
+        yield Finding(("detail",), f"does not divide exec, which is {execution}", way_out, detail.value)
 
 
 def _fits(name: str, small: Timeframe) -> bool:

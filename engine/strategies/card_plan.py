@@ -15,11 +15,12 @@ from engine.features.builder import feature_outputs, feature_warmup
 from engine.features.checks import check_feature
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.features import FeatureSpec
+from engine.idea_card.level_features import level_features_in
 from engine.idea_card.load import load_card, load_cards
 from engine.idea_card.stops import AtrMultipleStop, TrailingAtrStop
 from engine.idea_card.targets import AtrMultipleTarget
-from engine.idea_card.yaml_source import read_yaml
-from engine.rules.names import NameTable, Reference
+from engine.idea_card.yaml_source import key_path, read_yaml
+from engine.rules.names import NameTable, Reference, UnknownName
 from engine.rules.parse import parse_signal_rules
 from engine.rules.rule_set import RuleSet
 
@@ -39,6 +40,11 @@ class CardPlan:
         return self.card.system_hash()
 
     @property
+    def level_references(self) -> tuple[Reference, ...]:
+        """The features the orders look at, in the order of the card's `level_features`."""
+        return tuple(self._feature(name) for name in self.card.level_features)
+
+    @property
     def stop_reference(self) -> Reference | None:
         """The feature whose multiple is the stop's distance, or None."""
         stop = self.card.risk_model.stop_loss
@@ -47,7 +53,8 @@ class CardPlan:
     @property
     def target_reference(self) -> Reference | None:
         """The feature whose multiple is the target's distance, or None."""
-        target = self.card.risk_model.take_profit
+        targets = self.card.risk_model.take_profit
+        target = targets[0] if isinstance(targets, tuple) else targets
         return self._feature(target.feature) if isinstance(target, AtrMultipleTarget) else None
 
     def features_of(self, role: str) -> dict[str, FeatureSpec]:
@@ -56,8 +63,7 @@ class CardPlan:
 
     def references(self) -> frozenset[Reference]:
         """Return everything a decision may look at."""
-        levels = (self.stop_reference, self.target_reference)
-        return self.rules.references() | {reference for reference in levels if reference is not None}
+        return self.rules.references().union(self.level_references)
 
     def warmup_bars(self, role: str) -> int:
         """Return how many bars of `role` pass before everything the card looks at there has a value."""
@@ -73,7 +79,7 @@ class CardPlan:
         return feature_warmup(feature) if feature is not None else 0
 
     def _feature(self, name: str) -> Reference:
-        return Reference(name, self.card.features[name].tf, 0)
+        return Reference(name, self.card.features[name.partition(".")[0]].tf, 0)
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def plan_card(card: IdeaCard) -> CardPlan:
         feature_roles={name: feature.tf for name, feature in card.features.items()},
         roles=tuple(card.timeframes.roles()),
     )
-    problems = _level_problems(card)
+    problems = _level_problems(card, names)
     try:
         rules = parse_signal_rules(card.signal_rules, names)
     except CardError as error:
@@ -144,20 +150,12 @@ def load_plans(folder: Path) -> PlanFolder:
     return PlanFolder(plans, errors)
 
 
-def _level_problems(card: IdeaCard) -> list[CardProblem]:
-    levels = {"stop_loss": card.risk_model.stop_loss, "take_profit": card.risk_model.take_profit}
+def _level_problems(card: IdeaCard, names: NameTable) -> list[CardProblem]:
     problems = []
-    for key, level in levels.items():
-        if not isinstance(level, (*_STOPS_OF_A_FEATURE, AtrMultipleTarget)):
-            continue
-        outputs = feature_outputs(card.features[level.feature])
-        if outputs != ("",):
-            problems.append(
-                CardProblem(
-                    f"risk_model.{key}.feature",
-                    f"has {len(outputs)} outputs, and a distance needs one value",
-                    "name a feature of a single output, such as an atr",
-                    level.feature,
-                )
-            )
+    for where, name in level_features_in(card.canonical_form()):
+        try:
+            names.resolve(name)
+        except UnknownName as unknown:
+            problem = f"an order needs one value here: {unknown.problem}"
+            problems.append(CardProblem(key_path(where), problem, unknown.way_out, name))
     return problems

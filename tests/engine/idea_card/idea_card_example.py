@@ -66,6 +66,46 @@ def plain_example() -> Any:
     return yaml.safe_load(EXAMPLE)
 
 
+def everything() -> Any:
+    """Return the example with every block and key it may leave out as plain data, none at its default."""
+    data = plain_example()
+    data["timeframes"]["detail"] = "5m"
+    data["account"] |= {"half_spread_bps": 0.5, "impact_bps": 20.0, "max_participation_pct": 10.0}
+    data["entry_order"] = {
+        "type": "limit",
+        "offset": {"type": "atr_multiple", "value": 0.5, "feature": "atr"},
+        "time_in_force": "post_only",
+        "expiry_bars": 4,
+        "reprice": "on_signal",
+    }
+    data["position_policy"]["scale_in"] = {"max_adds": 2, "size_pct": 50.0, "min_profit_pct": 1.0}
+    data["position_policy"]["trading_session"] = {
+        "start": "22:00",
+        "end": "06:30",
+        "weekdays": ["mon", "tue", "fri"],
+        "close_outside": True,
+    }
+    data["risk_model"] = {
+        "stop_loss": {
+            "type": "structure",
+            "long": "bands.lower",
+            "short": "bands.upper",
+            "buffer_pct": 0.1,
+        },
+        "take_profit": [
+            {"type": "rr_ratio", "value": 1.0, "portion_pct": 30.0, "order_type": "limit"},
+            {"type": "rr_ratio", "value": 2.0, "portion_pct": 30.0, "order_type": "limit"},
+            {"type": "atr_multiple", "value": 6.0, "feature": "ema_fast", "portion_pct": 25.0},
+        ],
+        "break_even": {"trigger_pct": 2.0, "offset_pct": 0.15},
+        "time_stop": {"bars": 96, "min_profit_pct": 0.25},
+        "sizing": {"model": "volatility_target", "annual_volatility_pct": 20.0, "feature": "atr"},
+        "max_notional_usdt": 20000,
+        "max_effective_leverage": 2.5,
+    }
+    return data
+
+
 def changed(where: Path_, value: object, data: Any = None) -> Any:
     """Return the example, or `data`, with one value replaced, added or REMOVED."""
     data = deepcopy(plain_example() if data is None else data)

@@ -111,7 +111,7 @@ CASES = {
     ),
     "unknown stop type": (
         ("risk_model", "stop_loss", "type"),
-        "structure",
+        "swing",
         "risk_model.stop_loss.type",
         "no such type",
         "it can be percent, atr_multiple, fixed_points",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from idea_card_example import EXAMPLE, REMOVED, changed, plain_example
+from idea_card_example import EXAMPLE, REMOVED, changed, everything, plain_example
 from pydantic import BaseModel
 
 from engine.idea_card.base import CardPart
@@ -134,6 +134,22 @@ OTHER: dict[tuple[str | int, ...], Any] = {
     ("features", "bands", "tf"): "mtf",
     ("risk_model", "stop_loss", "feature"): "ema_fast",
     ("risk_model", "take_profit", "order_type"): "limit",
+    ("timeframes", "detail"): "3m",
+    ("entry_order", "offset", "feature"): "ema_fast",
+    ("entry_order", "time_in_force"): "gtc",
+    ("entry_order", "reprice"): "every_bar",
+    ("position_policy", "trading_session", "start"): "22:01",
+    ("position_policy", "trading_session", "end"): "06:31",
+    ("position_policy", "trading_session", "weekdays", 0): "sun",
+    ("position_policy", "trading_session", "weekdays", 1): "wed",
+    ("position_policy", "trading_session", "weekdays", 2): "sat",
+    ("risk_model", "stop_loss", "long"): "bands.middle",
+    ("risk_model", "stop_loss", "short"): "bands.middle",
+    ("risk_model", "take_profit", 0, "value"): 1.5,
+    ("risk_model", "take_profit", 0, "order_type"): "market",
+    ("risk_model", "take_profit", 1, "order_type"): "market",
+    ("risk_model", "take_profit", 2, "feature"): "atr",
+    ("risk_model", "sizing", "feature"): "ema_fast",
 }
 
 
@@ -144,6 +160,11 @@ FIXED: set[tuple[str | int, ...]] = {
     ("risk_model", "take_profit", "type"),
     ("risk_model", "sizing", "model"),
     ("account", "margin_mode"),
+    ("entry_order", "type"),
+    ("entry_order", "offset", "type"),
+    ("risk_model", "take_profit", 0, "type"),
+    ("risk_model", "take_profit", 1, "type"),
+    ("risk_model", "take_profit", 2, "type"),
 }
 
 
@@ -167,6 +188,20 @@ def test_every_value_matters(leaf):
     assert hash_of_plain(changed(where, other_value(where, value))) != EXAMPLE_HASH
 
 
+OPTIONAL = [
+    leaf for leaf in leaves(everything()) if leaf not in leaves(plain_example()) and leaf[0] not in FIXED
+]
+
+
+def test_every_value_of_a_block_that_may_be_left_out_matters():
+    hashes = {
+        where: hash_of_plain(changed(where, other_value(where, value), everything()))
+        for where, value in OPTIONAL
+    }
+    assert len(hashes) > 30
+    assert len({hash_of_plain(everything()), *hashes.values()}) == len(hashes) + 1
+
+
 BLOCKS = {
     "percent stop": (("risk_model", "stop_loss"), {"type": "percent", "value": 1.5}),
     "fixed stop": (("risk_model", "stop_loss"), {"type": "fixed_points", "value": 1.5}),
@@ -185,6 +220,62 @@ BLOCKS = {
     "no target": (("risk_model", "take_profit"), None),
     "equity sizing": (("risk_model", "sizing"), {"model": "percent_equity", "equity_pct": 1.0}),
     "fixed sizing": (("risk_model", "sizing"), {"model": "fixed_usdt", "notional_usdt": 1.0}),
+    "structure stop": (
+        ("risk_model", "stop_loss"),
+        {"type": "structure", "long": "bands.lower", "short": "bands.upper", "buffer_pct": 0.1},
+    ),
+    "ladder": (
+        ("risk_model", "take_profit"),
+        [
+            {"type": "percent", "value": 1.0, "portion_pct": 40.0},
+            {"type": "rr_ratio", "value": 2.0, "portion_pct": 40.0},
+        ],
+    ),
+    "ladder of others": (
+        ("risk_model", "take_profit"),
+        [
+            {"type": "fixed_points", "value": 1.0, "portion_pct": 40.0},
+            {"type": "atr_multiple", "value": 2.0, "feature": "atr", "portion_pct": 40.0},
+        ],
+    ),
+    "half at one target": (
+        ("risk_model", "take_profit"),
+        [{"type": "rr_ratio", "value": 2.0, "portion_pct": 50.0}],
+    ),
+    "time stop": (("risk_model", "time_stop"), {"bars": 96, "min_profit_pct": 0.25}),
+    "volatility target": (
+        ("risk_model", "sizing"),
+        {"model": "volatility_target", "annual_volatility_pct": 20.0, "feature": "atr"},
+    ),
+    "cap by leverage": (("risk_model", "max_effective_leverage"), 2.5),
+    "limit entry": (
+        ("entry_order",),
+        {
+            "type": "limit",
+            "offset": {"type": "percent", "value": 0.5},
+            "time_in_force": "post_only",
+            "expiry_bars": 4,
+            "reprice": "every_bar",
+        },
+    ),
+    "stop entry": (("entry_order",), {"type": "stop", "offset": {"type": "percent", "value": 0.5}}),
+    "entry by ticks": (("entry_order",), {"type": "stop", "offset": {"type": "ticks", "value": 5}}),
+    "entry by atr": (
+        ("entry_order",),
+        {"type": "stop", "offset": {"type": "atr_multiple", "value": 0.5, "feature": "atr"}},
+    ),
+    "scale in": (
+        ("position_policy", "scale_in"),
+        {"max_adds": 2, "size_pct": 50.0, "min_profit_pct": 1.0},
+    ),
+    "session": (
+        ("position_policy", "trading_session"),
+        {"start": "08:00", "end": "20:00", "weekdays": ["mon"], "close_outside": True},
+    ),
+    "detail": (("timeframes", "detail"), "1m"),
+    "half spread": (("account", "half_spread_bps"), 0.5),
+    "impact": (("account", "impact_bps"), 20.0),
+    "participation": (("account", "max_participation_pct"), 10.0),
     "no cap": (("risk_model", "max_notional_usdt"), None),
     "no time limit": (("position_policy", "max_bars_in_trade"), None),
     "no exit": (("signal_rules", "exit_long"), None),
@@ -241,3 +332,60 @@ def test_the_canonical_form_loads_as_the_same_card():
     again = card_from_plain(json.loads(json.dumps(card.canonical_form())), "here")
     assert again == card
     assert again.system_hash() == card.system_hash()
+
+
+def test_the_canonical_form_of_a_card_with_everything_loads_as_the_same_card():
+    card = card_from_plain(everything(), "here")
+    again = card_from_plain(json.loads(json.dumps(card.canonical_form())), "here")
+    assert again == card
+    assert again.system_hash() == card.system_hash()
+
+
+# Each is a block or key written out at the values it has where nothing is written.
+DEFAULTS = {
+    "entry": (("entry_order",), {"type": "market"}),
+    "detail": (("timeframes", "detail"), None),
+    "half spread": (("account", "half_spread_bps"), 0),
+    "impact": (("account", "impact_bps"), 0.0),
+    "participation": (("account", "max_participation_pct"), None),
+    "scale in": (("position_policy", "scale_in"), None),
+    "session": (("position_policy", "trading_session"), None),
+    "time stop": (("risk_model", "time_stop"), None),
+    "break even": (("risk_model", "break_even"), None),
+    "leverage cap": (("risk_model", "max_effective_leverage"), None),
+}
+
+
+@pytest.mark.parametrize(("where", "default"), DEFAULTS.values(), ids=DEFAULTS.keys())
+def test_a_default_written_out_is_the_same_card(where, default):
+    assert hash_of_plain(changed(where, default)) == EXAMPLE_HASH
+
+
+INNER_DEFAULTS = {
+    "buffer": (("risk_model", "stop_loss", "buffer_pct"), 0),
+    "order type": (("risk_model", "take_profit", 0, "order_type"), "market"),
+    "time in force": (("entry_order", "time_in_force"), "gtc"),
+    "expiry": (("entry_order", "expiry_bars"), None),
+    "reprice": (("entry_order", "reprice"), "never"),
+    "add size": (("position_policy", "scale_in", "size_pct"), 100),
+    "add profit": (("position_policy", "scale_in", "min_profit_pct"), None),
+    "close outside": (("position_policy", "trading_session", "close_outside"), False),
+    "weekdays": (
+        ("position_policy", "trading_session", "weekdays"),
+        ["sun", "mon", "tue", "wed", "thu", "fri", "sat"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("where", "default"), INNER_DEFAULTS.values(), ids=INNER_DEFAULTS.keys())
+def test_a_default_inside_a_block_is_as_if_left_out(where, default):
+    written, left_out = changed(where, default, everything()), changed(where, REMOVED, everything())
+    assert hash_of_plain(written) == hash_of_plain(left_out)
+    assert hash_of_plain(written) != hash_of_plain(everything())
+
+
+def test_two_spellings_of_one_session_are_one():
+    session = {"start": "20:00", "end": "24:00", "weekdays": ["mon", "tue"]}
+    other = {"start": "20:00", "end": "00:00", "weekdays": ["tue", "mon"]}
+    one, two = (changed(("position_policy", "trading_session"), each) for each in (session, other))
+    assert hash_of_plain(one) == hash_of_plain(two) != EXAMPLE_HASH
