@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from engine.errors import SimulationError
+from engine.sim.door import refuse_bad_bars
 from engine.sim.state import Flags, Floats, Integers, SignalBits
 from engine.timeframes import format_utc
+
+_PRICES = ("open", "high", "low", "close")
+_COLUMNS = (*_PRICES, *(f"mark_{name}" for name in _PRICES), "volume")
+
+
+def fixed(values: Any, dtype: type[np.generic]) -> Any:
+    """Return `values` as a contiguous read-only array of `dtype`; a copy only if they are not one already.
+
+    Compiled functions see one type of array this way, wherever the data came from.
+    """
+    array = np.ascontiguousarray(values, dtype)
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
 
 
 @dataclass(frozen=True, eq=False)
 class MarketBars:
-    """Exec bars as arrays of one length, in the order of time.
+    """Bars of one timeframe as arrays of one length, in the order of time; read-only once they are here.
 
     Attributes
     ----------
@@ -24,7 +41,7 @@ class MarketBars:
     open, high, low, close : float64[n]
         Last price, USDT.
     mark_open, mark_high, mark_low, mark_close : float64[n]
-        Mark price, USDT; the last price stands in where there is no mark kline.
+        Mark price, USDT. Where there are no mark klines pass the last price's own arrays.
     is_filled : bool[n]
         Bars the exchange did not have.
     volume : float64[n]
@@ -33,7 +50,8 @@ class MarketBars:
     Raises
     ------
     SimulationError
-        If a bar is not one: prices missing or not above 0, high below low, out of order, of unequal length.
+        If a bar is not one: prices missing, infinite or not above 0, high or low on the wrong side, volume
+        missing or below 0, out of order or off the grid of `bar_ms`; or columns of unequal length.
     """
 
     bar_ms: int
@@ -50,37 +68,21 @@ class MarketBars:
     volume: Floats
 
     def __post_init__(self) -> None:
-        columns = ("open", "high", "low", "close", "mark_open", "mark_high", "mark_low", "mark_close")
-        for name in (*columns, "is_filled", "volume"):
+        object.__setattr__(self, "ts_open", fixed(self.ts_open, np.int64))
+        object.__setattr__(self, "is_filled", fixed(self.is_filled, np.bool_))
+        marks_are_own = any(getattr(self, f"mark_{name}") is not getattr(self, name) for name in _PRICES)
+        for name in _COLUMNS:
+            object.__setattr__(self, name, fixed(getattr(self, name), np.float64))
+        for name in (*_COLUMNS, "is_filled"):
             if len(getattr(self, name)) != len(self.ts_open):
                 raise SimulationError(
                     f"{name} has {len(getattr(self, name))} bars, ts_open {len(self.ts_open)}"
                 )
-        for name in columns:
-            # One comparison finds NaN, 0 and negative prices alike.
-            self._refuse(~(getattr(self, name) > 0.0), name, "is not a price above 0")
-            self._refuse(np.isinf(getattr(self, name)), name, "is infinite")
-        self._refuse(~((self.volume >= 0.0) & np.isfinite(self.volume)), "volume", "is not a finite volume")
-        for prefix in ("", "mark_"):
-            high, low = getattr(self, f"{prefix}high"), getattr(self, f"{prefix}low")
-            edges = (getattr(self, f"{prefix}open"), getattr(self, f"{prefix}close"))
-            self._refuse(high < np.maximum(*edges), f"{prefix}high", "is below open or close")
-            self._refuse(low > np.minimum(*edges), f"{prefix}low", "is above open or close")
-        backwards = np.zeros(len(self), dtype=bool)
-        backwards[1:] = np.diff(self.ts_open) <= 0
-        self._refuse(backwards, "ts_open", "is not after the bar before")
+        columns = {name: getattr(self, name) for name in _COLUMNS}
+        refuse_bad_bars(self.ts_open, self.bar_ms, columns, marks_are_own=marks_are_own)
 
     def __len__(self) -> int:
         return len(self.ts_open)
-
-    def _refuse(self, bad: Flags, name: str, why: str) -> None:
-        if bad.any():
-            bar = int(np.argmax(bad))
-            value = getattr(self, name)[bar]
-            raise SimulationError(
-                f"bar {bar} ({format_utc(int(self.ts_open[bar]))} UTC): {name} {value} {why}",
-                way_out="run the schema checks of the frame this came from",
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +111,24 @@ class FundingEvents:
     def __post_init__(self) -> None:
         if not len(self.ts) == len(self.rate) == len(self.mark_price):
             raise SimulationError("funding timestamps, rates and prices differ in number")
+        object.__setattr__(self, "ts", fixed(self.ts, np.int64))
+        object.__setattr__(self, "rate", fixed(self.rate, np.float64))
+        object.__setattr__(self, "mark_price", fixed(self.mark_price, np.float64))
         bad = ~(np.isfinite(self.rate) & (self.mark_price > 0.0) & np.isfinite(self.mark_price))
         bad[1:] |= np.diff(self.ts) <= 0
         if bad.any():
             at = int(np.argmax(bad))
             raise SimulationError(
-                f"funding event {at} ({format_utc(int(self.ts[at]))} UTC) is out of order or incomplete: "
-                f"rate {self.rate[at]}, mark price {self.mark_price[at]}",
+                f"funding event {at} ({format_utc(int(self.ts[at]))} UTC): {self._wrong(at)}",
                 way_out="sync the symbol's funding again",
             )
+
+    def _wrong(self, at: int) -> str:
+        if at and self.ts[at] <= self.ts[at - 1]:
+            return f"is out of order: the one before is of {format_utc(int(self.ts[at - 1]))}"
+        if not np.isfinite(self.rate[at]):
+            return f"rate {self.rate[at]} is not a finite number"
+        return f"mark price {self.mark_price[at]} is not a finite price above 0"
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -139,10 +150,24 @@ class BarSignals:
     features : float64[k, n]
         The features the orders look at, one row each in the order of the card's `level_features`, as known
         at each close; no rows where there are none.
+
+    Raises
+    ------
+    SimulationError
+        If features and signals differ in number.
     """
 
     bits: SignalBits
     features: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bits", fixed(self.bits, np.int8))
+        object.__setattr__(self, "features", fixed(self.features, np.float64))
+        if self.features.ndim != 2 or self.features.shape[1] != len(self.bits):
+            raise SimulationError(
+                f"there are {len(self.bits)} signals, and features of shape {self.features.shape}",
+                way_out="give one row per feature, as long as the signals",
+            )
 
     @classmethod
     def without_features(cls, bits: SignalBits) -> BarSignals:
