@@ -1,51 +1,116 @@
 """How functions are compiled: one decorator, so that all obey the same rules.
 
-No fastmath (it would break equality to the bit between drivers), division as in NumPy, one thread, cached
-on disk. With `NUMBA_DISABLE_JIT=1` the same functions run as plain Python.
+No fastmath (it would break equality to the bit between drivers), division as in NumPy, one thread that
+lets the others of its process run meanwhile, cached on disk. With `NUMBA_DISABLE_JIT=1` the same functions
+run as plain Python.
 
 Numba's own cache looks at a function's file only, so a function that calls another one from a changed file
-would go on running the old code. Here the cache belongs to the content of the function's whole package.
+would go on running the old code. Here the cache belongs to the content of the function's whole package,
+and of this file.
 """
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, cast
 
 import numba
+from numba.core import types
+from numba.core.registry import CPUDispatcher
+
+_OPTIONS = {"nopython": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def compiled[F: Callable[..., Any]](function: F) -> F:
     """Compile `function` with Numba on its first call; its signature and docstring stay as they are."""
-    return _njit(function, {})
+    return _compiled(function, {})
 
 
 def compiled_inline[F: Callable[..., Any]](function: F) -> F:
     """Compile `function` as `compiled` does, and into its callers: for small functions on the hot path."""
-    return _njit(function, {"forceinline": True})
+    return _compiled(function, {"forceinline": True})
 
 
-def _njit[F: Callable[..., Any]](function: F, options: dict[str, bool]) -> F:
+def compiled_for[F: Callable[..., Any]](function: F, signature: str) -> F:
+    """Compile `function` at once, or load it from the cache, for arguments of `signature` and no others.
+
+    One specialisation and no type inference from values: what the features' kernels are made with.
+    """
+    made = _compiled(function, {})
+    if isinstance(made, _Function):
+        made.compile(signature)
+        made.disable_compile()
+    return made
+
+
+def _compiled[F: Callable[..., Any]](function: F, options: dict[str, bool]) -> F:
+    if numba.config.DISABLE_JIT:
+        return function
+    made = _Function(function, targetoptions=_OPTIONS | options)
     before = numba.config.CACHE_DIR
-    # Numba picks the folder while it decorates, and only then.
+    # Numba picks the folder here, and only here.
     numba.config.CACHE_DIR = _cache_dir(function.__module__.rpartition(".")[0])
     try:
-        return cast(F, numba.njit(cache=True, error_model="numpy", **options)(function))
+        made.enable_caching()
     finally:
         numba.config.CACHE_DIR = before
+    return cast(F, made)
+
+
+class _Function(CPUDispatcher):  # type: ignore[misc]  # Numba has no types
+    """What Python calls. Compiled code that calls the function gets a form that is made quicker.
+
+    That form has no wrapper for Python around it and no file in the cache, where the outermost function
+    holds all of it anyway: a third of the time of a cold start. And a constant in a call is no type of its
+    own to it: Numba would compile the function anew for every reason and flag it is called with, another
+    quarter.
+    """
+
+    @cached_property
+    def _inner(self) -> CPUDispatcher:
+        return CPUDispatcher(self.py_func, targetoptions=self.targetoptions | {"no_cpython_wrapper": True})
+
+    def get_call_template(self, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        """Return how to call the function with arguments of these types (asked by Numba for callers)."""
+        plain = tuple(types.unliteral(argument) for argument in args)
+        return self._inner.get_call_template(plain, {k: types.unliteral(v) for k, v in kws.items()})
+
+    def get_overload(self, sig: Any) -> Any:
+        """Return the machine code for a signature (asked by Numba for callers)."""
+        return self._inner.get_overload(sig)
+
+    def compile(self, sig: Any) -> Any:
+        """Compile for a signature, or load it from the cache."""
+        with _no_garbage_collection():
+            return super().compile(sig)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Compiling makes millions of objects that stay; looking through them takes an eighth of its time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @cache
 def _cache_dir(package: str) -> str:
     folder = Path(str(sys.modules[package].__file__)).parent
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for source in sorted(folder.rglob("*.py")):
         digest.update(source.name.encode())
         digest.update(source.read_bytes())
