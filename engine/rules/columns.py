@@ -1,15 +1,14 @@
-"""Columns as conditions see them: values on the exec grid, and where they are missing."""
+"""Columns as conditions see them: values on the exec grid, missing where they are not finite."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.rules.names import Reference
-
 if TYPE_CHECKING:
+    from engine.rules.nodes import Condition
     from engine.rules.operands import Operand
 
 type FloatArray = npt.NDArray[np.float64]
@@ -28,25 +27,17 @@ class ColumnSource(Protocol):
         ...
 
 
-class Series(NamedTuple):
-    """Values on the exec grid; a constant has a single one, of no dimension.
-
-    `present` has the shape of `values`: False where one is missing or not finite. None if all are present.
-    """
-
-    values: FloatArray
-    present: BoolArray | None
-
-
 class Columns:
-    """A column source that computes each operand once, however many conditions use it.
+    """A column source that computes each operand and condition once, however many others use it.
 
-    Hand the same `Columns` to every rule of a card to share the work among them.
+    Hand the same `Columns` to every rule of a card to share the work among them. What it returns cannot be
+    written to.
     """
 
     def __init__(self, source: ColumnSource) -> None:
         self._source = source
-        self._series: dict[Operand, Series] = {}
+        self._values: dict[Operand, FloatArray] = {}
+        self._verdicts: dict[tuple[Condition, bool], BoolArray] = {}
 
     @classmethod
     def over(cls, source: ColumnSource) -> Columns:
@@ -57,27 +48,34 @@ class Columns:
         """Return a column of the source."""
         return self._source.column(name, role, offset)
 
-    def series(self, operand: Operand) -> Series:
-        """Return the values of an operand."""
-        known = self._series.get(operand)
+    def values(self, operand: Operand) -> FloatArray:
+        """Return the values of an operand on the exec grid; a constant has a single one.
+
+        A value that is not finite is missing.
+        """
+        known = self._values.get(operand)
         if known is None:
-            known = self._series[operand] = operand.series(self)
+            known = self._values[operand] = _fixed(operand.values(self))
         return known
 
-    def read(self, reference: Reference) -> Series:
-        """Return the column of a reference, with its missing values marked."""
-        values = self._source.column(reference.name, reference.role, reference.offset)
-        return Series(values, presence(values))
+    def holds(self, condition: Condition) -> BoolArray:
+        """Return where a condition is known to be true."""
+        return self._verdict(condition, True)
+
+    def fails(self, condition: Condition) -> BoolArray:
+        """Return where a condition is known to be false."""
+        return self._verdict(condition, False)
+
+    def _verdict(self, condition: Condition, wanted: bool) -> BoolArray:
+        known = self._verdicts.get((condition, wanted))
+        if known is None:
+            found = condition.holds(self) if wanted else condition.fails(self)
+            known = self._verdicts[condition, wanted] = _fixed(found)
+        return known
 
 
-def presence(values: FloatArray) -> BoolArray | None:
-    """Return where `values` are finite, or None if they all are."""
-    finite = np.isfinite(values)
-    return None if finite.all() else finite
-
-
-def both(first: BoolArray | None, second: BoolArray | None) -> BoolArray | None:
-    """Return where two series are both present, or None if they are everywhere."""
-    if first is None or second is None:
-        return second if first is None else first
-    return first & second
+def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    # one kind of array for the compiled passes, wherever it came from
+    fixed = np.ascontiguousarray(array).view()
+    fixed.flags.writeable = False
+    return fixed

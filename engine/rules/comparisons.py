@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import operator as python_operator
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, override
 
 import numpy as np
 
 from engine.rules.columns import BoolArray, FloatArray
+from engine.rules.kernels import listed, near, related, within
 from engine.rules.nodes import OPERAND_SCHEMA, Leaf, NodeParser
 from engine.rules.operands import Number, Operand
 
 _PAIR_SCHEMA = {"type": "array", "items": OPERAND_SCHEMA, "minItems": 2, "maxItems": 2}
 
-_COMPARISONS: dict[str, Callable[[Any, Any], BoolArray]] = {
-    ">": python_operator.gt,
-    "<": python_operator.lt,
-    ">=": python_operator.ge,
-    "<=": python_operator.le,
-    "==": python_operator.eq,
-    "!=": python_operator.ne,
+# which of greater, less and equal an operator is true for
+_COMPARISONS: dict[str, tuple[bool, bool, bool]] = {
+    ">": (True, False, False),
+    "<": (False, True, False),
+    ">=": (True, False, True),
+    "<=": (False, True, True),
+    "==": (False, False, True),
+    "!=": (True, True, False),
 }
 
 
@@ -51,8 +51,11 @@ class Comparison(Leaf):
         return self.left, self.right
 
     @override
-    def test(self, *values: FloatArray) -> BoolArray:
-        return _COMPARISONS[self.operator](*values)
+    def flag(self, values: tuple[FloatArray, ...], wanted: bool, flags: BoolArray) -> None:
+        # of two finite values exactly one of the three is true, so the others tell where it fails
+        left, right = values
+        greater, less, equal = (true is wanted for true in _COMPARISONS[self.operator])
+        related(left, right, greater, less, equal, flags)
 
     @override
     def text(self) -> str:
@@ -91,9 +94,9 @@ class Between(Leaf):
         return self.left, self.low, self.high
 
     @override
-    def test(self, *values: FloatArray) -> BoolArray:
+    def flag(self, values: tuple[FloatArray, ...], wanted: bool, flags: BoolArray) -> None:
         value, low, high = values
-        return (low <= value) & (value <= high)
+        within(value, low, high, wanted, flags)
 
     @override
     def text(self) -> str:
@@ -130,8 +133,8 @@ class OneOf(Leaf):
         return (self.left,)
 
     @override
-    def test(self, *values: FloatArray) -> BoolArray:
-        return np.isin(values[0], self.numbers)
+    def flag(self, values: tuple[FloatArray, ...], wanted: bool, flags: BoolArray) -> None:
+        listed(values[0], np.array(self.numbers, np.float64), wanted, flags)
 
     @override
     def text(self) -> str:
@@ -172,10 +175,9 @@ class Near(Leaf):
         return self.left, self.right, self.tolerance
 
     @override
-    def test(self, *values: FloatArray) -> BoolArray:
+    def flag(self, values: tuple[FloatArray, ...], wanted: bool, flags: BoolArray) -> None:
         value, against, tolerance = values
-        allowed = np.abs(against) * tolerance / 100 if self.operator == "near_pct" else tolerance
-        return np.abs(value - against) <= allowed
+        near(value, against, tolerance, self.operator == "near_pct", wanted, flags)
 
     @override
     def text(self) -> str:

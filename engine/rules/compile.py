@@ -1,4 +1,4 @@
-"""From trees to arrays: one pass of NumPy per node over the whole history, no callback per bar."""
+"""From trees to arrays: one compiled pass per leaf over the whole history, no callback per bar."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def evaluate(condition: Condition, columns: ColumnSource) -> BoolArray:
     Returns
     -------
     ndarray of bool, one per exec bar
-        False where the condition is false and where it is unknown, because something is missing.
+        Read-only; False where the condition is false and where it is unknown, because something is missing.
     """
-    return condition.holds(Columns.over(columns))
+    return Columns.over(columns).holds(condition)
 
 
 def evaluate_rules(rules: RuleSet, columns: ColumnSource) -> dict[str, BoolArray]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, override
 
-import numpy as np
-
-from engine.rules.columns import BoolArray, Columns, FloatArray
+from engine.rules.columns import BoolArray, FloatArray
+from engine.rules.kernels import crossed
 from engine.rules.nodes import OPERAND_SCHEMA, Leaf, NodeParser
 from engine.rules.operands import Operand
 
@@ -42,21 +41,9 @@ class Crossing(Leaf):
         return self.left, self.right
 
     @override
-    def test(self, *values: FloatArray) -> BoolArray:
+    def flag(self, values: tuple[FloatArray, ...], wanted: bool, flags: BoolArray) -> None:
         left, right = values
-        above = self.operator == "cross_above"
-        beyond = left > right if above else left < right
-        crossed = np.zeros_like(beyond)
-        np.logical_and(beyond[1:], (left <= right if above else left >= right)[:-1], out=crossed[1:])
-        return crossed
-
-    @override
-    def verdict(self, columns: Columns) -> tuple[BoolArray, BoolArray | None]:
-        crossed, present = super().verdict(columns)
-        present_now = np.broadcast_to(True if present is None else present, crossed.shape)
-        at_both_bars = np.zeros_like(crossed)
-        np.logical_and(present_now[1:], present_now[:-1], out=at_both_bars[1:])
-        return crossed, at_both_bars
+        crossed(left, right, self.operator == "cross_above", wanted, flags)
 
     @override
     def text(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from engine.rules.columns import Columns, ColumnSource, Series
+from engine.rules.columns import Columns, ColumnSource, FloatArray
 from engine.rules.nodes import Condition
 
 
@@ -38,16 +39,15 @@ def explain(condition: Condition, columns: ColumnSource, bar: int) -> Explanatio
 
 def _explained(condition: Condition, columns: Columns, bar: int) -> Explanation:
     truth: bool | None = None
-    if condition.holds(columns)[bar]:
+    if columns.holds(condition)[bar]:
         truth = True
-    elif condition.fails(columns)[bar]:
+    elif columns.fails(condition)[bar]:
         truth = False
-    values = tuple((part.text(), _value_at(columns.series(part), bar)) for part in condition.operands())
+    values = tuple((part.text(), _value_at(columns.values(part), bar)) for part in condition.operands())
     parts = tuple(_explained(part, columns, bar) for part in condition.conditions())
     return Explanation(condition.text(), truth, values, parts)
 
 
-def _value_at(series: Series, bar: int) -> float | None:
-    at = () if series.values.ndim == 0 else bar
-    present = series.present is None or series.present[at]
-    return float(series.values[at]) if present else None
+def _value_at(values: FloatArray, bar: int) -> float | None:
+    value = float(values[bar if len(values) > 1 else 0])
+    return value if math.isfinite(value) else None

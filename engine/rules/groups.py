@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any, ClassVar, Self, override
 
 import numpy as np
@@ -53,11 +51,11 @@ class All(_Several):
 
     @override
     def holds(self, columns: Columns) -> BoolArray:
-        return _combined(np.logical_and, [part.holds(columns) for part in self.parts])
+        return _combined(np.logical_and, [columns.holds(part) for part in self.parts])
 
     @override
     def fails(self, columns: Columns) -> BoolArray:
-        return _combined(np.logical_or, [part.fails(columns) for part in self.parts])
+        return _combined(np.logical_or, [columns.fails(part) for part in self.parts])
 
 
 @dataclass(frozen=True)
@@ -68,11 +66,11 @@ class AtLeastOne(_Several):
 
     @override
     def holds(self, columns: Columns) -> BoolArray:
-        return _combined(np.logical_or, [part.holds(columns) for part in self.parts])
+        return _combined(np.logical_or, [columns.holds(part) for part in self.parts])
 
     @override
     def fails(self, columns: Columns) -> BoolArray:
-        return _combined(np.logical_and, [part.fails(columns) for part in self.parts])
+        return _combined(np.logical_and, [columns.fails(part) for part in self.parts])
 
 
 @dataclass(frozen=True)
@@ -100,16 +98,20 @@ class Not(Group):
 
     @override
     def holds(self, columns: Columns) -> BoolArray:
-        return self.part.fails(columns)
+        return columns.fails(self.part)
 
     @override
     def fails(self, columns: Columns) -> BoolArray:
-        return self.part.holds(columns)
+        return columns.holds(self.part)
 
     @override
     def text(self) -> str:
         return "not"
 
 
-def _combined(combine: Callable[[BoolArray, BoolArray], BoolArray], parts: list[BoolArray]) -> BoolArray:
-    return reduce(combine, parts)
+def _combined(combine: np.ufunc, parts: list[BoolArray]) -> BoolArray:
+    result, *others = parts
+    for position, other in enumerate(others):
+        # the first result is the first that may be written to
+        result = combine(result, other, out=result) if position else combine(result, other)
+    return result

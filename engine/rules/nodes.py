@@ -14,12 +14,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, override
 
 import numpy as np
 
-from engine.rules.columns import BoolArray, Columns, FloatArray, Series, both
+from engine.rules.columns import BoolArray, Columns, FloatArray
 from engine.rules.names import Reference
 
 if TYPE_CHECKING:
@@ -55,11 +54,11 @@ class Condition(ABC):
 
     @abstractmethod
     def holds(self, columns: Columns) -> BoolArray:
-        """Return where the condition is known to be true."""
+        """Return where the condition is known to be true; use `Columns.holds`, which remembers it."""
 
     @abstractmethod
     def fails(self, columns: Columns) -> BoolArray:
-        """Return where the condition is known to be false."""
+        """Return where the condition is known to be false; use `Columns.fails`, which remembers it."""
 
     @abstractmethod
     def text(self) -> str:
@@ -96,26 +95,26 @@ class Leaf(Condition):
         """Return the JSON schema of the right-hand side."""
 
     @abstractmethod
-    def test(self, *values: FloatArray) -> BoolArray:
-        """Return where the condition is true of the values of `operands()`, all of them present."""
+    def flag(self, values: tuple[FloatArray, ...], wanted: bool, flags: BoolArray) -> None:
+        """Set `flags` where all of `values`, those of `operands()`, are finite and the leaf is `wanted`.
+
+        Each has one value per flag, or a single one if it is a constant; there is at least one flag.
+        """
 
     @override
     def holds(self, columns: Columns) -> BoolArray:
-        truth, present = self.verdict(columns)
-        return truth if present is None else truth & present
+        return self._flags(columns, True)
 
     @override
     def fails(self, columns: Columns) -> BoolArray:
-        truth, present = self.verdict(columns)
-        return ~truth if present is None else ~truth & present
+        return self._flags(columns, False)
 
-    def verdict(self, columns: Columns) -> tuple[BoolArray, BoolArray | None]:
-        """Return where the test is true, and where it could be made."""
-        every: list[Series] = [columns.series(operand) for operand in self.operands()]
-        # values that are not present may compare as they like, without a warning
-        with np.errstate(all="ignore"):
-            truth = self.test(*(series.values for series in every))
-        return truth, reduce(both, (series.present for series in every))
+    def _flags(self, columns: Columns, wanted: bool) -> BoolArray:
+        values = tuple(columns.values(operand) for operand in self.operands())
+        flags = np.empty(np.broadcast_shapes(*(array.shape for array in values)), np.bool_)
+        if flags.size:
+            self.flag(values, wanted, flags)
+        return flags
 
 
 class Group(Condition):

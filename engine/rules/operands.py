@@ -10,7 +10,7 @@ from typing import override
 
 import numpy as np
 
-from engine.rules.columns import Columns, FloatArray, Series, both, presence
+from engine.rules.columns import Columns, FloatArray
 from engine.rules.names import Reference
 
 
@@ -18,8 +18,8 @@ class Operand(ABC):
     """A node that has a value at each exec bar, or none where it is missing."""
 
     @abstractmethod
-    def series(self, columns: Columns) -> Series:
-        """Return the values; use `Columns.series`, which remembers them."""
+    def values(self, columns: Columns) -> FloatArray:
+        """Return the values, not finite where one is missing; use `Columns.values`, which remembers them."""
 
     @abstractmethod
     def references(self) -> frozenset[Reference]:
@@ -37,8 +37,8 @@ class Number(Operand):
     value: float
 
     @override
-    def series(self, columns: Columns) -> Series:
-        return Series(np.array(self.value), None)
+    def values(self, columns: Columns) -> FloatArray:
+        return np.array([self.value])
 
     @override
     def references(self) -> frozenset[Reference]:
@@ -57,8 +57,8 @@ class Column(Operand):
     written: str
 
     @override
-    def series(self, columns: Columns) -> Series:
-        return columns.read(self.reference)
+    def values(self, columns: Columns) -> FloatArray:
+        return columns.column(self.reference.name, self.reference.role, self.reference.offset)
 
     @override
     def references(self) -> frozenset[Reference]:
@@ -76,15 +76,17 @@ class Calculation:
     apply: Callable[[FloatArray, FloatArray], FloatArray]
     chains: bool
     """Whether more than two operands may follow one another."""
+    divides: bool = False
+    """Whether an infinite second operand, which counts as missing, could give a finite result."""
 
 
 CALCULATIONS: dict[str, Calculation] = {
     "+": Calculation(np.add, chains=True),
     "-": Calculation(np.subtract, chains=False),
     "*": Calculation(np.multiply, chains=True),
-    "/": Calculation(np.divide, chains=False),
+    "/": Calculation(np.divide, chains=False, divides=True),
     # the remainder has the sign of the divisor, as in Python
-    "%": Calculation(np.mod, chains=False),
+    "%": Calculation(np.mod, chains=False, divides=True),
 }
 
 
@@ -99,13 +101,13 @@ class Arithmetic(Operand):
     parts: tuple[Operand, ...]
 
     @override
-    def series(self, columns: Columns) -> Series:
-        every = [columns.series(part) for part in self.parts]
+    def values(self, columns: Columns) -> FloatArray:
+        calculation = CALCULATIONS[self.operator]
+        every = [columns.values(part) for part in self.parts]
+        if calculation.divides:
+            every[1:] = [_nan_where_infinite(divisor) for divisor in every[1:]]
         with np.errstate(all="ignore"):
-            values = reduce(CALCULATIONS[self.operator].apply, (series.values for series in every))
-        present = both(reduce(both, (series.present for series in every)), presence(values))
-        # a missing constant (1 / 0) makes every bar missing
-        return Series(values, None if present is None else np.broadcast_to(present, values.shape))
+            return reduce(calculation.apply, every)
 
     @override
     def references(self) -> frozenset[Reference]:
@@ -114,3 +116,8 @@ class Arithmetic(Operand):
     @override
     def text(self) -> str:
         return "(" + f" {self.operator} ".join(part.text() for part in self.parts) + ")"
+
+
+def _nan_where_infinite(values: FloatArray) -> FloatArray:
+    infinite = np.isinf(values)
+    return np.where(infinite, np.nan, values) if infinite.any() else values
