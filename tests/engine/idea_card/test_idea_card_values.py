@@ -6,17 +6,18 @@ import copy
 import pickle
 
 import pytest
-from idea_card_example import EXAMPLE, REMOVED, changed, plain_example
+from idea_card_example import EXAMPLE, REMOVED, changed, everything, plain_example
 from pydantic import ValidationError
 
 from engine.errors import ConfigurationError
 from engine.idea_card.card import IdeaCard
+from engine.idea_card.entry_order import AtrMultipleOffset, LimitEntry, MarketEntry
 from engine.idea_card.features import FeatureSpec
 from engine.idea_card.load import card_from_plain, card_from_text
 from engine.idea_card.risk_model import RiskModel
 from engine.idea_card.sizing import RiskBasedSizing
 from engine.idea_card.stops import AtrMultipleStop
-from engine.idea_card.targets import RrRatioTarget
+from engine.idea_card.targets import AtrMultipleRung, RrRatioRung, RrRatioTarget
 from engine.idea_card.timeframe_config import TFConfig
 from engine.timeframes import Timeframe
 
@@ -56,6 +57,60 @@ def test_timeframes_by_role(card):
     assert card.timeframes.roles() == {"exec": Timeframe.M15, "mtf": Timeframe.H1, "htf": Timeframe.H4}
     assert list(card.timeframes.roles()) == ["exec", "mtf", "htf"]
     assert card.timeframes.timeframe("mtf") is Timeframe.H1
+
+
+def test_the_detail_timeframe_is_no_role_of_rules_and_features():
+    timeframes = TFConfig(exec=Timeframe.M15, htf=Timeframe.H4, detail=Timeframe.M1)
+    assert timeframes.roles() == {"exec": Timeframe.M15, "htf": Timeframe.H4}
+    assert list(timeframes.all_timeframes().items()) == [
+        ("detail", Timeframe.M1),
+        ("exec", Timeframe.M15),
+        ("htf", Timeframe.H4),
+    ]
+    with pytest.raises(ConfigurationError, match="no timeframe 'detail'"):
+        timeframes.timeframe("detail")
+
+
+def test_without_detail_all_timeframes_are_the_roles(card):
+    assert card.timeframes.all_timeframes() == card.timeframes.roles()
+
+
+def test_the_features_of_the_orders_stand_once_in_a_fixed_order():
+    card = card_from_plain(everything(), "here")
+    # stop, targets, offset, sizing: the offset and the size look at the same feature
+    assert card.level_features == ("bands.lower", "bands.upper", "ema_fast", "atr")
+
+
+def test_a_card_whose_orders_look_at_no_feature_has_no_level_features(card):
+    assert card.level_features == ("atr",)
+    data = changed(("risk_model", "stop_loss"), {"type": "percent", "value": 1})
+    assert card_from_plain(data, "here").level_features == ()
+
+
+def test_what_is_left_out_means_what_a_card_meant_before():
+    card = card_from_text(EXAMPLE, "here")
+    assert card.entry_order == MarketEntry(type="market")
+    assert (card.account.half_spread_bps, card.account.impact_bps) == (0.0, 0.0)
+    assert card.account.max_participation_pct is None
+    assert card.position_policy.scale_in is None
+    assert card.position_policy.trading_session is None
+    assert card.risk_model.time_stop is None
+    assert card.risk_model.max_effective_leverage is None
+
+
+def test_blocks_are_as_written():
+    card = card_from_plain(everything(), "here")
+    assert card.entry_order == LimitEntry(
+        type="limit",
+        offset=AtrMultipleOffset(type="atr_multiple", value=0.5, feature="atr"),
+        time_in_force="post_only",
+        expiry_bars=4,
+        reprice="on_signal",
+    )
+    ladder = card.risk_model.take_profit
+    assert [type(target) for target in ladder] == [RrRatioRung, RrRatioRung, AtrMultipleRung]
+    assert [target.portion_pct for target in ladder] == [30.0, 30.0, 25.0]
+    assert card.position_policy.trading_session.weekdays == ("mon", "tue", "fri")
 
 
 def test_a_role_the_card_does_not_have_is_named():

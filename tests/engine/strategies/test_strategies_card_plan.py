@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CardError
+from engine.rules.names import Reference
 from engine.settings import PROJECT_ROOT
 from engine.strategies.card_plan import load_plan, load_plans
 
@@ -76,7 +77,72 @@ def test_a_distance_needs_a_feature_of_one_output(tmp_path: Path) -> None:
         ),
     )
     assert "risk_model.stop_loss.feature" in message
-    assert "one value" in message
+    assert "an order needs one value here: does not say which part of atr" in message
+    assert "it can be atr.adx, atr.dmp, atr.dmn" in message
+
+
+def test_a_distance_may_be_one_output_of_a_feature(tmp_path: Path) -> None:
+    text = CARD.replace("{indicator: atr, params: {length: 10}", "{indicator: adx, params: {length: 10}")
+    path = tmp_path / "card.yaml"
+    path.write_text(text.replace("value: 2.0, feature: atr", "value: 2.0, feature: atr.adx"))
+    assert load_plan(path).level_references == (Reference("atr.adx", "exec", 0),)
+
+
+ORDERS = (
+    (
+        "trend: {",
+        "channel: {indicator: donchian, params: {lower_length: 30, upper_length: 20}, tf: htf}\n  trend: {",
+    ),
+    (
+        "stop_loss: {type: atr_multiple, value: 2.0, feature: atr}",
+        "stop_loss: {type: structure, long: channel.lower, short: channel.upper}",
+    ),
+    (
+        "sizing: {model: risk_based, risk_pct: 1.0}",
+        "sizing: {model: volatility_target, annual_volatility_pct: 20, feature: atr}",
+    ),
+)
+
+
+def test_the_orders_features_are_references_and_warm_up(tmp_path: Path) -> None:
+    text = CARD
+    for old, new in ORDERS:
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "card.yaml"
+    path.write_text(text)
+    plan = load_plan(path)
+    assert plan.level_references == (
+        Reference("channel.lower", "htf", 0),
+        Reference("channel.upper", "htf", 0),
+        Reference("atr", "exec", 0),
+    )
+    assert set(plan.level_references) <= plan.references()
+    # a channel of 30 bars is known from its 30th on: 29 rows before it
+    assert plan.warmup_bars("htf") == 29
+    assert plan.warmup_bars("exec") in (11, 12)
+
+
+def test_a_level_names_an_output_the_feature_has(tmp_path: Path) -> None:
+    message = refusal(tmp_path, *ORDERS, ("long: channel.lower", "long: channel.low"))
+    assert "risk_model.stop_loss.long: an order needs one value here: channel has no part low" in message
+    assert "channel.lower" in message
+
+
+def test_a_level_of_a_single_value_has_no_parts(tmp_path: Path) -> None:
+    message = refusal(tmp_path, *ORDERS, ("long: channel.lower", "long: atr.lower"))
+    assert "atr has one value and no parts" in message
+    assert "write atr" in message
+
+
+def test_a_place_in_a_ladder_is_told_with_its_line(tmp_path: Path) -> None:
+    ladder = """take_profit:
+    - {type: rr_ratio, value: 1, portion_pct: 50}
+    - {type: atr_multiple, value: 3, feature: channel, portion_pct: 50}"""
+    message = refusal(tmp_path, *ORDERS, ("take_profit: {type: rr_ratio, value: 2.0}", ladder))
+    line = (tmp_path / "card.yaml").read_text().splitlines().index(ladder.splitlines()[2]) + 1
+    assert f"line {line}, risk_model.take_profit[1].feature" in message
+    assert "does not say which part of channel" in message
 
 
 def test_a_bad_card_does_not_stop_the_others(tmp_path: Path) -> None:
