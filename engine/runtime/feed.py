@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engine.errors import SimulationError
 from engine.market_data.price_columns import DERIVED_PRICES, price_column
+from engine.runtime.alignment import Alignment, shifted
 from engine.timeframes import Timeframe, format_utc
 
 type FloatArray = NDArray[np.float64]
@@ -124,12 +125,10 @@ class MultiTFFeedStore:
                 way_out=f"name the timeframe that is traded on {EXEC_ROLE}",
             )
         self._feeds = dict(feeds)
-        closes = self._feeds[EXEC_ROLE].ts_close
-        itself = {EXEC_ROLE: _read_only(np.arange(len(closes), dtype=np.int64))}
-        self._last_closed = itself | {
-            role: _read_only(_last_closed(feed.ts_close, closes))
+        traded = self._feeds[EXEC_ROLE]
+        self._alignments = {
+            role: Alignment.of(traded.ts_open, traded.timeframe, feed.ts_open, feed.timeframe)
             for role, feed in self._feeds.items()
-            if role != EXEC_ROLE
         }
 
     @property
@@ -158,7 +157,12 @@ class MultiTFFeedStore:
     def last_closed_index(self, role: str) -> IntArray:
         """Return, per exec bar, the row of the role's last bar closed by then; -1 where none is."""
         self.feed(role)
-        return self._last_closed[role]
+        return self._alignments[role].last_closed_index
+
+    def row_at(self, bar_index: int, role: str) -> int:
+        """Return one value of what `last_closed_index` returns, without computing the rest."""
+        self.feed(role)
+        return bar_index if role == EXEC_ROLE else self._alignments[role].row_at(bar_index)
 
     def column(self, name: str, role: str = EXEC_ROLE, offset: int = 0) -> FloatArray:
         """Return a column as it was visible at each exec bar.
@@ -183,17 +187,13 @@ class MultiTFFeedStore:
         """
         _refuse_future(name, offset)
         values = self._values(name, role)
-        if role == EXEC_ROLE and offset == 0:
-            return values
-        # One row of NaN per bar of offset in front stands for what was not closed yet (row -1 included).
-        padded = np.concatenate([np.full(offset + 1, np.nan), values])
-        return _read_only(padded.take(self._last_closed[role] + 1))
+        return shifted(values, offset) if role == EXEC_ROLE else self._alignments[role].spread(values, offset)
 
     def value(self, bar_index: int, name: str, role: str = EXEC_ROLE, offset: int = 0) -> float:
         """Return one value of what `column` returns, without computing the rest."""
         _refuse_future(name, offset)
         values = self._values(name, role)
-        row = int(self._last_closed[role][bar_index]) - offset
+        row = self.row_at(bar_index, role) - offset
         return float(values[row]) if row >= 0 else float("nan")
 
     def _values(self, name: str, role: str) -> FloatArray:
@@ -218,14 +218,6 @@ def _names_of_numbers(frame: pd.DataFrame) -> dict[str, None]:
     stored = [str(name) for name in numbers if name != _KEY]
     derived = [name for name, parts in DERIVED_PRICES.items() if set(parts) <= set(stored)]
     return dict.fromkeys(stored + derived)
-
-
-def _last_closed(closes: IntArray, exec_closes: IntArray) -> IntArray:
-    # How many bars have closed at each exec bar. Asked from the side of the fewer bars (at which exec bar
-    # does each become visible?) it takes a fifth of the time.
-    visible_from = np.searchsorted(exec_closes, closes, side="left")
-    arrivals = np.bincount(visible_from, minlength=len(exec_closes) + 1)[: len(exec_closes)]
-    return np.cumsum(arrivals, dtype=np.int64) - 1
 
 
 def _refuse_bad_times(timeframe: Timeframe, ts_open: IntArray) -> None:

@@ -108,5 +108,5 @@ class RuntimeSnapshotView:
         SimulationError
             If there is no such role.
         """
-        bar_index = int(self._store.last_closed_index(role)[self.bar_index])
+        bar_index = self._store.row_at(self.bar_index, role)
         return TFContext(role, bar_index, self._store, self.bar_index)
