@@ -1,58 +1,69 @@
-"""Indicators whose value is made of the value before it."""
+"""Values made of the value before them, as new arrays.
+
+A NaN at the beginning of the input is passed over, so that one can be applied to another; after a later NaN
+there is no value any more.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from engine.features.compiled import compiled
+from engine.features.kernels import smoothing, trend
 from engine.features.spec import FloatArray
 
 
-@compiled
-def wilder_mean(values: FloatArray, length: int) -> FloatArray:
-    """Return Wilder's moving average: previous + (value - previous) / length.
-
-    It starts with the plain mean of the first `length` values; NaN before. NaN at the beginning of
-    `values` is passed over, so that it can be applied to another indicator.
-    """
-    size = values.size
-    result = np.full(size, np.nan)
-    first = 0
-    while first < size and np.isnan(values[first]):
-        first += 1
-    start = first + length - 1
-    if start >= size:
-        return result
-    # summed as distances from the first value: a constant series gives its constant to the bit
-    total = 0.0
-    for row in range(first, start + 1):
-        total += values[row] - values[first]
-    previous = values[first] + total / length
-    result[start] = previous
-    for row in range(start + 1, size):
-        previous += (values[row] - previous) / length
-        result[row] = previous
+def exponential_mean(values: FloatArray, length: int) -> FloatArray:
+    """Return the EMA: alpha = 2 / (length + 1), started with the plain mean of `length` values."""
+    result = np.empty(values.size)
+    smoothing.exponential(values, length, 2.0 / (length + 1.0), result)
     return result
 
 
-@compiled
-def adaptive_mean(values: FloatArray, smoothing: FloatArray, start: int) -> FloatArray:
-    """Return the average that moves from its last value to the newest by `smoothing[row]` (0 to 1).
+def wilder_mean(values: FloatArray, length: int) -> FloatArray:
+    """Return Wilder's average: previous + (value - previous) / length, started with the plain mean."""
+    result = np.empty(values.size)
+    smoothing.exponential(values, length, 1.0 / length, result)
+    return result
+
+
+def relative_strength(values: FloatArray, length: int) -> FloatArray:
+    """Return Wilder's RSI; 50 where nothing moved."""
+    result = np.empty(values.size)
+    smoothing.strength(values, length, result)
+    return result
+
+
+def adaptive_mean(values: FloatArray, share: FloatArray, start: int) -> FloatArray:
+    """Return the average that moves from its last value to the newest by `share[row]` (0 to 1).
 
     Its value at `start - 1` is taken to be the price there; the first value it gives is at `start`.
     """
-    size = values.size
-    result = np.full(size, np.nan)
-    if start >= size:
-        return result
-    previous = values[start - 1]
-    for row in range(start, size):
-        previous += smoothing[row] * (values[row] - previous)
-        result[row] = previous
+    result = np.empty(values.size)
+    smoothing.adaptive(values, share, start, result)
     return result
 
 
-@compiled
+def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    """Return max(high, previous close) - min(low, previous close); high - low where there is none."""
+    result = np.empty(close.size)
+    trend.true_range(high, low, close, result)
+    return result
+
+
+def average_true_range(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
+    """Return Wilder's mean of the true range."""
+    return wilder_mean(true_range(high, low, close), length)
+
+
+def directional(
+    high: FloatArray, low: FloatArray, close: FloatArray, length: int
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return Wilder's ADX, the plus and the minus directional index, each from the row where it exists."""
+    strength, plus, minus = np.empty(close.size), np.empty(close.size), np.empty(close.size)
+    trend.directional(high, low, close, length, strength, plus, minus)
+    return strength, plus, minus
+
+
 def supertrend(middle: FloatArray, close: FloatArray, distance: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the SuperTrend line and its direction (+1 up, -1 down).
 
@@ -70,25 +81,15 @@ def supertrend(middle: FloatArray, close: FloatArray, distance: FloatArray) -> t
     The line is the lower band in an uptrend and the upper band in a downtrend, and turns when a bar closes
     beyond it. The first bar counts as a downtrend, as in TradingView's `ta.supertrend` (where down is +1).
     """
-    size = close.size
-    line = np.full(size, np.nan)
-    directions = np.full(size, np.nan)
-    first = 0
-    while first < size and np.isnan(distance[first]):
-        first += 1
-    lower, upper, direction = 0.0, 0.0, -1.0
-    for row in range(first, size):
-        new_lower, new_upper = middle[row] - distance[row], middle[row] + distance[row]
-        if row > first:
-            if new_lower < lower and close[row - 1] >= lower:
-                new_lower = lower
-            if new_upper > upper and close[row - 1] <= upper:
-                new_upper = upper
-            if direction < 0 and close[row] > new_upper:
-                direction = 1.0
-            elif direction > 0 and close[row] < new_lower:
-                direction = -1.0
-        lower, upper = new_lower, new_upper
-        directions[row] = direction
-        line[row] = lower if direction > 0 else upper
+    line, directions = np.empty(close.size), np.empty(close.size)
+    trend.supertrend(middle, close, distance, line, directions)
     return line, directions
+
+
+def parabolic(
+    high: FloatArray, low: FloatArray, initial: float, step: float, largest: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return Wilder's parabolic stop and its direction (+1 up, -1 down)."""
+    stops, directions = np.empty(high.size), np.empty(high.size)
+    trend.parabolic(high, low, initial, step, largest, stops, directions)
+    return stops, directions

@@ -9,9 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import recursions, windows
-from engine.features.indicators.moving_averages import exponential_mean
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
-from engine.features.vendor import pandas_ta_native, talib_single
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> FloatArray:
@@ -20,25 +18,24 @@ def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> F
         return np.where(denominator == 0.0, otherwise, numerator / denominator)
 
 
-def _rsi(source: FloatArray, length: int) -> FloatArray:
-    change = np.diff(source, prepend=np.nan)
-    gain = recursions.wilder_mean(np.maximum(change, 0.0), length)
-    loss = recursions.wilder_mean(np.maximum(-change, 0.0), length)
-    return 100.0 * ratio(gain, gain + loss, 0.5)
+def delayed(values: FloatArray, length: int) -> FloatArray:
+    """Return the values `length` bars before; NaN where there are none."""
+    result = np.full(values.size, np.nan)
+    result[length:] = values[: max(values.size - length, 0)]
+    return result
 
 
 def _macd(
     source: FloatArray, *, fast: int, slow: int, signal: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    line = exponential_mean(source, fast) - exponential_mean(source, slow)
-    smoothed = exponential_mean(line, signal)
+    line = recursions.exponential_mean(source, fast) - recursions.exponential_mean(source, slow)
+    smoothed = recursions.exponential_mean(line, signal)
     return line, smoothed, line - smoothed
 
 
 def _place_in_range(close: FloatArray, high: FloatArray, low: FloatArray, length: int) -> FloatArray:
     """Return where `close` stands between the window's low (0) and high (1); 0.5 where they are equal."""
-    highest = talib_single("MAX", high, timeperiod=length)
-    lowest = talib_single("MIN", low, timeperiod=length)
+    highest, lowest = windows.highest(high, length), windows.lowest(low, length)
     return ratio(close - lowest, highest - lowest, 0.5)
 
 
@@ -52,7 +49,7 @@ def _stoch(
 def _stochrsi(
     source: FloatArray, *, length: int, rsi_length: int, k: int, d: int
 ) -> tuple[FloatArray, FloatArray]:
-    strength = _rsi(source, rsi_length)
+    strength = recursions.relative_strength(source, rsi_length)
     percent_k = windows.mean(100.0 * _place_in_range(strength, strength, strength, length), k)
     return percent_k, windows.mean(percent_k, d)
 
@@ -68,19 +65,23 @@ def _willr(high: FloatArray, low: FloatArray, close: FloatArray, length: int) ->
 
 
 def _roc(source: FloatArray, length: int) -> FloatArray:
-    return talib_single("ROC", source, timeperiod=length)
+    earlier = delayed(source, length)
+    return 100.0 * ratio(source - earlier, earlier, 0.0)
 
 
 def _mom(source: FloatArray, length: int) -> FloatArray:
-    return pandas_ta_native("mom", source, length=length)
+    return source - delayed(source, length)
 
 
 def _slope(source: FloatArray, length: int) -> FloatArray:
-    return pandas_ta_native("slope", source, length=length)
+    return (source - delayed(source, length)) / length
 
 
 def _trix(source: FloatArray, length: int, signal: int) -> tuple[FloatArray, FloatArray]:
-    line = talib_single("TRIX", source, timeperiod=length)
+    triple = source
+    for _ in range(3):
+        triple = recursions.exponential_mean(triple, length)
+    line = _roc(triple, 1)
     return line, windows.mean(line, signal)
 
 
@@ -90,7 +91,7 @@ ENTRIES = (
         definition="100 * G / (G + L), Wilder's means of one-bar gains and losses; 50 where nothing moved.",
         published="J. Welles Wilder, 1978; TradingView ta.rsi. TA-Lib gives 0 where nothing moved: not used.",
         implementation=Implementation.OURS,
-        compute=_rsi,
+        compute=recursions.relative_strength,
         inputs=("source",),
         params=(window(),),
         warmup=lambda p: p["length"],
@@ -102,11 +103,8 @@ ENTRIES = (
             "macd = EMA(fast) - EMA(slow), signal = EMA(macd, signal), hist = macd - signal; "
             "each EMA started with an SMA of its own first values."
         ),
-        published=(
-            "Gerald Appel, 1979; TradingView ta.macd. Made of TA-Lib's EMA, because TA-Lib's MACD starts the "
-            "fast EMA later."
-        ),
-        implementation=Implementation.TALIB,
+        published=("Gerald Appel, 1979; TradingView ta.macd. TA-Lib's MACD starts the fast EMA later."),
+        implementation=Implementation.OURS,
         compute=_macd,
         inputs=("source",),
         params=(window("fast"), window("slow"), window("signal")),
@@ -177,7 +175,7 @@ ENTRIES = (
         name="roc",
         definition="100 * (value / value length bars ago - 1); 0 where the earlier value is 0.",
         published="Common definition; TradingView ta.roc.",
-        implementation=Implementation.TALIB,
+        implementation=Implementation.OURS,
         compute=_roc,
         inputs=("source",),
         params=(window(minimum=1),),
@@ -188,7 +186,7 @@ ENTRIES = (
         name="mom",
         definition="value - value length bars ago.",
         published="Common definition; TradingView ta.mom.",
-        implementation=Implementation.PANDAS_TA,
+        implementation=Implementation.OURS,
         compute=_mom,
         inputs=("source",),
         params=(window(minimum=1),),
@@ -199,7 +197,7 @@ ENTRIES = (
         name="slope",
         definition="(value - value length bars ago) / length. The slope of a regression is in `linreg`.",
         published="pandas-ta slope.",
-        implementation=Implementation.PANDAS_TA,
+        implementation=Implementation.OURS,
         compute=_slope,
         inputs=("source",),
         params=(window(minimum=1),),
@@ -213,7 +211,7 @@ ENTRIES = (
             "0 where the triple EMA was 0."
         ),
         published="Jack Hutson, Stocks & Commodities 1:5, 1983. TradingView's is of the logarithm, x 10,000.",
-        implementation=Implementation.TALIB,
+        implementation=Implementation.OURS,
         compute=_trix,
         inputs=("source",),
         params=(window(), window("signal", 1)),

@@ -5,19 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import recursions, windows
-from engine.features.spec import (
-    FloatArray,
-    Implementation,
-    IndicatorSpec,
-    Memory,
-    window,
-)
-from engine.features.vendor import talib_single
-
-
-def exponential_mean(values: FloatArray, length: int) -> FloatArray:
-    """Return TA-Lib's EMA: alpha = 2 / (length + 1), started with the plain mean of `length` values."""
-    return talib_single("EMA", values, timeperiod=length)
+from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
 
 
 def _hma(source: FloatArray, length: int) -> FloatArray:
@@ -26,11 +14,14 @@ def _hma(source: FloatArray, length: int) -> FloatArray:
 
 
 def _dema(source: FloatArray, length: int) -> FloatArray:
-    return talib_single("DEMA", source, timeperiod=length)
+    once = recursions.exponential_mean(source, length)
+    return 2.0 * once - recursions.exponential_mean(once, length)
 
 
 def _tema(source: FloatArray, length: int) -> FloatArray:
-    return talib_single("TEMA", source, timeperiod=length)
+    once = recursions.exponential_mean(source, length)
+    twice = recursions.exponential_mean(once, length)
+    return 3.0 * (once - twice) + recursions.exponential_mean(twice, length)
 
 
 def _kama(source: FloatArray, *, length: int, fast: int, slow: int) -> FloatArray:
@@ -60,8 +51,8 @@ ENTRIES = (
         name="ema",
         definition="previous + 2 / (length + 1) * (value - previous); starts with the SMA of `length`.",
         published="Common definition; TradingView ta.ema.",
-        implementation=Implementation.TALIB,
-        compute=exponential_mean,
+        implementation=Implementation.OURS,
+        compute=recursions.exponential_mean,
         inputs=("source",),
         params=(window(),),
         warmup=lambda p: p["length"] - 1,
@@ -93,7 +84,7 @@ ENTRIES = (
         name="dema",
         definition="2 * EMA - EMA(EMA), each EMA started with an SMA.",
         published="Patrick Mulloy, Stocks & Commodities 12:1, 1994.",
-        implementation=Implementation.TALIB,
+        implementation=Implementation.OURS,
         compute=_dema,
         inputs=("source",),
         params=(window(),),
@@ -104,7 +95,7 @@ ENTRIES = (
         name="tema",
         definition="3 * EMA - 3 * EMA(EMA) + EMA(EMA(EMA)), each EMA started with an SMA.",
         published="Patrick Mulloy, Stocks & Commodities 12:2, 1994.",
-        implementation=Implementation.TALIB,
+        implementation=Implementation.OURS,
         compute=_tema,
         inputs=("source",),
         params=(window(),),

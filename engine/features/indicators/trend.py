@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from engine.features import recursions
-from engine.features.indicators.volatility import average_true_range
+from engine.features import recursions, windows
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, multiple, window
-from engine.features.vendor import talib_call, talib_single
-
-
-def _adx(
-    high: FloatArray, low: FloatArray, close: FloatArray, length: int
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return (
-        talib_single("ADX", high, low, close, timeperiod=length),
-        talib_single("PLUS_DI", high, low, close, timeperiod=length),
-        talib_single("MINUS_DI", high, low, close, timeperiod=length),
-    )
 
 
 def _aroon(high: FloatArray, low: FloatArray, length: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    down, up = talib_call("AROON", high, low, timeperiod=length)
+    up = 100.0 * (1.0 - windows.bars_since_highest(high, length + 1) / length)
+    down = 100.0 * (1.0 - windows.bars_since_lowest(low, length + 1) / length)
     return up, down, up - down
 
 
 def _supertrend(
     high: FloatArray, low: FloatArray, close: FloatArray, *, length: int, multiplier: float
 ) -> tuple[FloatArray, FloatArray]:
-    distance = multiplier * average_true_range(high, low, close, length)
+    distance = multiplier * recursions.average_true_range(high, low, close, length)
     return recursions.supertrend((high + low) / 2.0, close, distance)
 
 
 def _psar(
     high: FloatArray, low: FloatArray, *, af0: float, af: float, max_af: float
 ) -> tuple[FloatArray, FloatArray]:
-    # positive below the price (up), negative above it (down)
-    signed = talib_single(
-        "SAREXT",
-        high,
-        low,
-        startvalue=0,
-        offsetonreverse=0,
-        accelerationinitlong=af0,
-        accelerationlong=af,
-        accelerationmaxlong=max_af,
-        accelerationinitshort=af0,
-        accelerationshort=af,
-        accelerationmaxshort=max_af,
-    )
-    return np.abs(signed), np.sign(signed)
+    return recursions.parabolic(high, low, af0, af, max_af)
 
 
 ENTRIES = (
@@ -60,11 +33,11 @@ ENTRIES = (
             "adx = Wilder's mean of 100 * |dmp - dmn| / (dmp + dmn)."
         ),
         published=(
-            "J. Welles Wilder, 1978; TradingView ta.dmi with both lengths equal. TA-Lib's ADX, PLUS_DI and "
-            "MINUS_DI: pandas-ta's TA-Lib path returns the raw movement PLUS_DM and MINUS_DM instead."
+            "J. Welles Wilder, 1978; TradingView ta.dmi with both lengths equal. The start is TA-Lib's. "
+            "pandas-ta's TA-Lib path returns the raw movement PLUS_DM and MINUS_DM instead of dmp and dmn."
         ),
-        implementation=Implementation.TALIB,
-        compute=_adx,
+        implementation=Implementation.OURS,
+        compute=recursions.directional,
         inputs=("high", "low", "close"),
         params=(window(),),
         warmup=lambda p: 2 * p["length"] - 1,
@@ -78,7 +51,7 @@ ENTRIES = (
             "the lowest low, osc = up - down. Of equal extremes the latest counts."
         ),
         published="Tushar Chande, Stocks & Commodities 13:9, 1995; TradingView's Aroon.",
-        implementation=Implementation.TALIB,
+        implementation=Implementation.OURS,
         compute=_aroon,
         inputs=("high", "low"),
         params=(window(),),
@@ -114,10 +87,10 @@ ENTRIES = (
             "or -1 (down)."
         ),
         published=(
-            "J. Welles Wilder, 1978; TA-Lib SAREXT. The first direction is that of the first movement. "
-            "pandas-ta's grows by af0 instead of af and looks at one bar instead of two: not used."
+            "J. Welles Wilder, 1978; the same as TA-Lib's SAREXT. The first direction is that of the first "
+            "movement. pandas-ta's grows by af0 instead of af and looks at one bar instead of two: not used."
         ),
-        implementation=Implementation.TALIB,
+        implementation=Implementation.OURS,
         compute=_psar,
         inputs=("high", "low"),
         params=(multiple("af0", 0.001, 1.0), multiple("af", 0.001, 1.0), multiple("max_af", 0.001, 1.0)),

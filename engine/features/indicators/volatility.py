@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import recursions, windows
-from engine.features.indicators.moving_averages import exponential_mean
 from engine.features.spec import (
     FloatArray,
     Implementation,
@@ -16,22 +15,10 @@ from engine.features.spec import (
     multiple,
     window,
 )
-from engine.features.vendor import talib_single
-
-
-def _true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
-    # the first bar has no previous close; fmax passes its NaN over
-    previous = np.concatenate(([np.nan], close[:-1]))
-    return np.fmax(high, previous) - np.fmin(low, previous)
-
-
-def average_true_range(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
-    """Return Wilder's mean of the true range."""
-    return recursions.wilder_mean(_true_range(high, low, close), length)
 
 
 def _natr(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
-    return 100.0 * average_true_range(high, low, close, length) / close
+    return 100.0 * recursions.average_true_range(high, low, close, length) / close
 
 
 def _bbands(source: FloatArray, *, length: int, std: float) -> tuple[FloatArray, ...]:
@@ -47,17 +34,16 @@ def _bbands(source: FloatArray, *, length: int, std: float) -> tuple[FloatArray,
 def _kc(
     high: FloatArray, low: FloatArray, close: FloatArray, *, length: int, scalar: float, mamode: str
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    average = {"ema": exponential_mean, "sma": windows.mean}[mamode]
+    average = {"ema": recursions.exponential_mean, "sma": windows.mean}[mamode]
     middle = average(close, length)
-    distance = scalar * average(_true_range(high, low, close), length)
+    distance = scalar * average(recursions.true_range(high, low, close), length)
     return middle - distance, middle, middle + distance
 
 
 def _donchian(
     high: FloatArray, low: FloatArray, *, lower_length: int, upper_length: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    lower = talib_single("MIN", low, timeperiod=lower_length)
-    upper = talib_single("MAX", high, timeperiod=upper_length)
+    lower, upper = windows.lowest(low, lower_length), windows.highest(high, upper_length)
     return lower, (lower + upper) / 2.0, upper
 
 
@@ -67,7 +53,7 @@ ENTRIES = (
         definition="max(high, previous close) - min(low, previous close); high - low on the first bar.",
         published="J. Welles Wilder, 1978; TradingView ta.tr(true).",
         implementation=Implementation.OURS,
-        compute=_true_range,
+        compute=recursions.true_range,
         inputs=("high", "low", "close"),
         params=(),
         warmup=lambda _: 0,
@@ -78,7 +64,7 @@ ENTRIES = (
         definition="Wilder's mean of the true range over `length` bars.",
         published="J. Welles Wilder, 1978; TradingView ta.atr. TA-Lib leaves the first bar out of the mean.",
         implementation=Implementation.OURS,
-        compute=average_true_range,
+        compute=recursions.average_true_range,
         inputs=("high", "low", "close"),
         params=(window(),),
         warmup=lambda p: p["length"] - 1,
@@ -139,7 +125,7 @@ ENTRIES = (
             "among them; middle = their mean. The level to break out of is that of the bar before: upper[1]."
         ),
         published="Richard Donchian; TradingView's Donchian Channels.",
-        implementation=Implementation.TALIB,
+        implementation=Implementation.OURS,
         compute=_donchian,
         inputs=("high", "low"),
         params=(window("lower_length"), window("upper_length")),

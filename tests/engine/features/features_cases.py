@@ -17,20 +17,26 @@ type Columns = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Case:
-    """How one indicator is tested.
+class Other:
+    """Somebody else who computes it: from the columns, with "source" among them, and the parameters.
 
-    `direct` calls the chosen implementation with nothing of ours around it (for our own code: the function
-    the entry names); `second` asks somebody else. Both get the columns, with "source" among them. The second
-    is compared from `settle` rows after the warm-up, where start values have faded.
+    Compared from `settle` rows after the warm-up, where different start values have faded. `tolerance` is
+    relative to the mean size; where it is not 1e-9 the other one is known to be less exact than we are.
     """
+
+    compute: Callable[..., Any]
+    settle: int = 0
+    tolerance: float = 1e-9
+
+
+@dataclass(frozen=True)
+class Case:
+    """How one indicator is tested: its parameters, who else computes it, and who does for us if not we."""
 
     name: str
     params: dict[str, Any]
-    second: Callable[..., Any] | None
+    others: tuple[Other, ...] = ()
     direct: Callable[..., Any] | None = None
-    settle: int = 0
-    tolerance: float = 1e-9
 
     def direct_result(self, columns: Columns) -> tuple[np.ndarray, ...]:
         if self.direct is not None:
@@ -38,9 +44,8 @@ class Case:
         entry = INDICATORS[self.name]
         return as_tuple(entry.compute(*(columns[name] for name in entry.inputs), **self.params))
 
-    def second_result(self, columns: Columns) -> tuple[np.ndarray, ...]:
-        assert self.second is not None
-        return as_tuple(self.second(columns, **self.params))
+    def result_of(self, other: Other, columns: Columns) -> tuple[np.ndarray, ...]:
+        return as_tuple(other.compute(columns, **self.params))
 
 
 def as_tuple(result: Any) -> tuple[np.ndarray, ...]:
@@ -49,12 +54,6 @@ def as_tuple(result: Any) -> tuple[np.ndarray, ...]:
 
 def series(c: Columns, *names: str) -> list[pd.Series]:
     return [pd.Series(c[name]) for name in names]
-
-
-def talib_macd(c, fast, slow, signal):
-    line = talib.EMA(c["source"], fast) - talib.EMA(c["source"], slow)
-    smoothed = talib.EMA(line, signal)
-    return line, smoothed, line - smoothed
 
 
 def native_macd(c, fast, slow, signal):
@@ -127,25 +126,66 @@ def talib_donchian(c, lower_length, upper_length):
     return lower, (lower + upper) / 2, upper
 
 
-def talib_trix(c, length, signal):
-    line = talib.TRIX(c["source"], length)
-    return line, INDICATORS["sma"].compute(line, length=signal)
-
-
 def native_trix(c, length, signal):
     frame = pandas_ta.trix(pd.Series(c["source"]), length=length, signal=signal, talib=False)
     return frame.iloc[:, 0].to_numpy(), frame.iloc[:, 1].to_numpy()
+
+
+def talib_trix(c, length, signal):
+    line = talib.TRIX(c["source"], length)
+    return line, talib.SMA(line, signal)
+
+
+def talib_kama(c, length, fast, slow):
+    assert (fast, slow) == (2, 30)
+    return talib.KAMA(c["source"], length)
+
+
+def talib_linreg(c, length):
+    return talib.LINEARREG(c["source"], length), talib.LINEARREG_SLOPE(c["source"], length)
+
+
+def windows_of(values: np.ndarray, length: int) -> np.ndarray:
+    """Every window as a row; rows without a full window are NaN."""
+    whole = np.lib.stride_tricks.sliding_window_view(values, length)
+    return np.concatenate((np.full((length - 1, length), np.nan), whole))
+
+
+def two_pass_linreg(c, length):
+    windows, places = windows_of(c["source"], length), np.arange(length) - (length - 1) / 2
+    middle = windows.mean(axis=1, keepdims=True)
+    slope = ((windows - middle) * places).sum(axis=1) / (places**2).sum()
+    return middle[:, 0] + slope * (length - 1) / 2, slope
+
+
+def two_pass_bbands(c, length, std):
+    windows = windows_of(c["source"], length)
+    middle, deviation = windows.mean(axis=1), windows.std(axis=1)
+    lower, upper = middle - std * deviation, middle + std * deviation
+    return lower, middle, upper, 100 * (upper - lower) / middle, (c["source"] - lower) / (upper - lower)
+
+
+def two_pass_zscore(c, length):
+    windows = windows_of(c["source"], length)
+    return (c["source"] - windows.mean(axis=1)) / windows.std(axis=1)
+
+
+def two_pass_wma(values, length):
+    return windows_of(values, length) @ np.arange(1, length + 1) / (length * (length + 1) / 2)
+
+
+def two_pass_hma(c, length):
+    x = c["source"]
+    return two_pass_wma(2 * two_pass_wma(x, length // 2) - two_pass_wma(x, length), int(length**0.5))
 
 
 def wilder_from_the_first_value(c, length):
     return pd.Series(c["source"]).ewm(alpha=1 / length, adjust=False).mean().to_numpy()
 
 
-def native(function: str) -> Callable[..., np.ndarray]:
+def native(function: str, **fixed: Any) -> Callable[..., np.ndarray]:
     """pandas-ta's own code on the source."""
-    return lambda c, **params: getattr(pandas_ta, function)(
-        pd.Series(c["source"]), talib=False, **params
-    ).to_numpy()
+    return native_of(function, "source", talib=False, **fixed)
 
 
 def native_of(function: str, *names: str, **fixed: Any) -> Callable[..., np.ndarray]:
@@ -153,7 +193,7 @@ def native_of(function: str, *names: str, **fixed: Any) -> Callable[..., np.ndar
     return lambda c, **params: getattr(pandas_ta, function)(*series(c, *names), **fixed, **params).to_numpy()
 
 
-def direct_talib(function: str, *names: str) -> Callable[..., np.ndarray]:
+def of_talib(function: str, *names: str) -> Callable[..., np.ndarray]:
     """A TA-Lib function whose parameters are ours in order."""
     return lambda c, **params: getattr(talib, function)(*(c[name] for name in names), *params.values())
 
@@ -162,50 +202,55 @@ HLC = ("high", "low", "close")
 HLCV = (*HLC, "volume")
 
 CASES = (
-    Case("sma", {"length": 20}, direct_talib("SMA", "source")),
-    Case("ema", {"length": 20}, native("ema"), direct_talib("EMA", "source")),
-    Case("wma", {"length": 20}, direct_talib("WMA", "source")),
-    Case("hma", {"length": 20}, talib_hma, tolerance=1e-8),
-    Case("dema", {"length": 10}, native("dema"), direct_talib("DEMA", "source"), settle=150),
-    Case("tema", {"length": 10}, native("tema"), direct_talib("TEMA", "source"), settle=150),
-    Case("rma", {"length": 10}, wilder_from_the_first_value, settle=250),
+    Case("sma", {"length": 20}, (Other(of_talib("SMA", "source")), Other(native("sma")))),
+    Case("ema", {"length": 20}, (Other(of_talib("EMA", "source")), Other(native("ema")))),
+    Case("wma", {"length": 20}, (Other(of_talib("WMA", "source")), Other(native("wma")))),
+    Case("hma", {"length": 20}, (Other(talib_hma), Other(two_pass_hma))),
+    Case("dema", {"length": 10}, (Other(of_talib("DEMA", "source")), Other(native("dema"), settle=250))),
+    Case("tema", {"length": 10}, (Other(of_talib("TEMA", "source")), Other(native("tema"), settle=250))),
+    Case("rma", {"length": 10}, (Other(wilder_from_the_first_value, settle=250),)),
+    Case("kama", {"length": 10, "fast": 2, "slow": 30}, (Other(talib_kama),)),
+    Case("vwma", {"length": 20}, (Other(native_of("vwma", "source", "volume")),)),
+    Case("linreg", {"length": 14}, (Other(two_pass_linreg), Other(talib_linreg, tolerance=1e-8))),
+    Case("rsi", {"length": 14}, (Other(of_talib("RSI", "source")), Other(native("rsi"), settle=400))),
+    Case("macd", {"fast": 12, "slow": 26, "signal": 9}, (Other(native_macd),)),
+    Case("stoch", {"k": 14, "d": 3, "smooth_k": 3}, (Other(talib_stoch),)),
+    Case("stochrsi", {"length": 14, "rsi_length": 14, "k": 3, "d": 3}, (Other(talib_stochrsi),)),
+    Case("cci", {"length": 20}, (Other(of_talib("CCI", *HLC)),)),
     Case(
-        "kama", {"length": 10, "fast": 2, "slow": 30}, lambda c, length, **_: talib.KAMA(c["source"], length)
-    ),
-    Case("vwma", {"length": 20}, native_of("vwma", "source", "volume")),
-    Case(
-        "linreg",
+        "willr",
         {"length": 14},
-        lambda c, length: (talib.LINEARREG(c["source"], length), talib.LINEARREG_SLOPE(c["source"], length)),
-        tolerance=1e-8,
+        (Other(of_talib("WILLR", *HLC)), Other(native_of("willr", *HLC, talib=False))),
     ),
-    Case("rsi", {"length": 14}, direct_talib("RSI", "source")),
-    Case("macd", {"fast": 12, "slow": 26, "signal": 9}, native_macd, talib_macd, tolerance=1e-7),
-    Case("stoch", {"k": 14, "d": 3, "smooth_k": 3}, talib_stoch),
-    Case("stochrsi", {"length": 14, "rsi_length": 14, "k": 3, "d": 3}, talib_stochrsi, tolerance=1e-8),
-    Case("cci", {"length": 20}, direct_talib("CCI", *HLC), tolerance=1e-8),
-    Case("willr", {"length": 14}, direct_talib("WILLR", *HLC)),
-    Case("roc", {"length": 10}, native("roc"), direct_talib("ROC", "source")),
-    Case("mom", {"length": 10}, direct_talib("MOM", "source"), native("mom")),
-    Case("slope", {"length": 10}, lambda c, length: talib.MOM(c["source"], length) / length, native("slope")),
-    Case("trix", {"length": 10, "signal": 9}, native_trix, talib_trix, settle=150, tolerance=1e-7),
-    Case("adx", {"length": 14}, native_adx, talib_adx, settle=350, tolerance=1e-6),
-    Case("aroon", {"length": 14}, native_aroon, talib_aroon),
-    # pandas-ta's supertrend and psar follow no published definition: worked out in test_features_by_hand
-    Case("supertrend", {"length": 10, "multiplier": 3.0}, None),
-    Case("psar", {"af0": 0.02, "af": 0.02, "max_af": 0.2}, None, talib_psar),
-    Case("true_range", {}, native_of("true_range", *HLC, talib=False)),
-    Case("atr", {"length": 14}, direct_talib("ATR", *HLC), settle=400, tolerance=1e-8),
-    Case("natr", {"length": 14}, direct_talib("NATR", *HLC), settle=400, tolerance=1e-8),
-    Case("bbands", {"length": 20, "std": 2.0}, talib_bbands, tolerance=1e-7),
-    Case("kc", {"length": 20, "scalar": 2.0, "mamode": "ema"}, native_kc, settle=250),
-    Case("donchian", {"lower_length": 20, "upper_length": 15}, native_donchian, talib_donchian),
-    Case("obv", {}, lambda c: talib.OBV(c["close"], c["volume"]) - c["volume"][0]),
-    Case("ad", {}, direct_talib("AD", *HLCV)),
-    Case("cmf", {"length": 20}, native_of("cmf", *HLCV)),
-    Case("mfi", {"length": 14}, direct_talib("MFI", *HLCV)),
-    Case("stdev", {"length": 20}, direct_talib("STDDEV", "source"), tolerance=1e-7),
-    Case("zscore", {"length": 20}, native_of("zscore", "source", ddof=0, talib=False), tolerance=1e-7),
+    Case("roc", {"length": 10}, (Other(of_talib("ROC", "source")), Other(native("roc")))),
+    Case("mom", {"length": 10}, (Other(of_talib("MOM", "source")), Other(native("mom")))),
+    Case("slope", {"length": 10}, (Other(native("slope")),)),
+    Case("trix", {"length": 10, "signal": 9}, (Other(native_trix, settle=250), Other(talib_trix))),
+    Case("adx", {"length": 14}, (Other(talib_adx), Other(native_adx, settle=600))),
+    Case("aroon", {"length": 14}, (Other(talib_aroon), Other(native_aroon))),
+    # pandas-ta's supertrend and psar follow no published definition
+    Case("supertrend", {"length": 10, "multiplier": 3.0}),
+    Case("psar", {"af0": 0.02, "af": 0.02, "max_af": 0.2}, (Other(talib_psar),)),
+    Case("true_range", {}, (Other(native_of("true_range", *HLC, talib=False)),)),
+    Case("atr", {"length": 14}, (Other(of_talib("ATR", *HLC), settle=450),)),
+    Case("natr", {"length": 14}, (Other(of_talib("NATR", *HLC), settle=450),)),
+    Case("bbands", {"length": 20, "std": 2.0}, (Other(two_pass_bbands), Other(talib_bbands, tolerance=1e-7))),
+    Case("kc", {"length": 20, "scalar": 2.0, "mamode": "ema"}, (Other(native_kc, settle=250),)),
+    Case(
+        "donchian",
+        {"lower_length": 20, "upper_length": 15},
+        (Other(talib_donchian), Other(native_donchian)),
+    ),
+    Case("obv", {}, (Other(lambda c: talib.OBV(c["close"], c["volume"]) - c["volume"][0]),)),
+    Case("ad", {}, (Other(of_talib("AD", *HLCV)), Other(native_of("ad", *HLCV, talib=False)))),
+    Case("cmf", {"length": 20}, (Other(native_of("cmf", *HLCV)),)),
+    Case("mfi", {"length": 14}, (Other(of_talib("MFI", *HLCV)),)),
+    Case(
+        "stdev",
+        {"length": 20},
+        (Other(native("stdev", ddof=0)), Other(of_talib("STDDEV", "source"), tolerance=1e-7)),
+    ),
+    Case("zscore", {"length": 20}, (Other(two_pass_zscore), Other(native("zscore", ddof=0), tolerance=1e-7))),
 )
 
 
@@ -232,6 +277,17 @@ def candles(rows: int, seed: int, scale: float = 100.0) -> pd.DataFrame:
             "mark_close": close * 1.0001,
         }
     )
+
+
+def ticking_candles(rows: int, seed: int) -> pd.DataFrame:
+    """Return candles as an exchange gives them: on a tick of 0.5, the open at the close before."""
+    frame = candles(rows, seed, scale=20_000.0)
+    frame["open"] = np.r_[frame["close"].iloc[0], frame["close"].iloc[:-1]]
+    frame["high"] = frame[["open", "high", "close"]].max(axis=1)
+    frame["low"] = frame[["open", "low", "close"]].min(axis=1)
+    for name in ("open", "high", "low", "close"):
+        frame[name] = np.round(2 * frame[name]) / 2
+    return frame
 
 
 def columns_with_source(frame: pd.DataFrame, source: str) -> dict[str, np.ndarray]:

@@ -1,0 +1,1 @@
+"""The compiled loops of the indicators: arrays in, arrays filled, nothing else."""

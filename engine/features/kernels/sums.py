@@ -1,0 +1,203 @@
+"""Sums over a moving window, each from the bars of its window alone, at the same cost for every length.
+
+The usual way, adding the newest value to a running sum and taking the oldest off, leaves the rounding
+errors of everything that ever passed: after one bar with a large volume TA-Lib's SMA of twenty bars
+without volume is -1.9e-10 instead of 0, and `volume > average` is true.
+
+Here the rows are cut into blocks as long as the window. Every window then is the end of one block and the
+beginning of the next: a sum that grew backwards from the edge between them, plus one that grew forwards.
+Nothing is ever taken off, so a NaN or a huge value is gone when its window is. Both sums are of distances
+from the value at the edge, which lies in all these windows, so that a constant series gives its constant to
+the bit. Two additions per row: 1.5 ms for a year of minutes.
+
+The rows of the window before the edge `edge` are written into the output first, at the row of the window's
+newest bar, and completed there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.features.compiled import Read, Write, kernel
+
+
+@kernel
+def total(values: Read, length: int, sums: Write) -> None:
+    """Fill the sum of the last `length` values; NaN for the first `length - 1` rows."""
+    size = values.size
+    for edge in range(0, size, length):
+        stop = min(edge + length, size)
+        before = 0.0
+        for row in range(edge + length - 2, edge - 1, -1):
+            before += values[row - length + 1] if row >= length - 1 else np.nan
+            if row < stop:
+                sums[row] = before
+        if edge + length == stop:
+            sums[stop - 1] = 0.0
+        after = 0.0
+        for row in range(edge, stop):
+            after += values[row]
+            sums[row] += after
+
+
+@kernel
+def mean(values: Read, length: int, means: Write) -> None:
+    """Fill the plain mean of the last `length` values."""
+    size = values.size
+    for edge in range(0, size, length):
+        stop = min(edge + length, size)
+        centre = values[edge]
+        before = 0.0
+        for row in range(edge + length - 2, edge - 1, -1):
+            before += values[row - length + 1] - centre if row >= length - 1 else np.nan
+            if row < stop:
+                means[row] = before
+        if edge + length == stop:
+            means[stop - 1] = 0.0
+        after = 0.0
+        for row in range(edge, stop):
+            after += values[row] - centre
+            means[row] = centre + (means[row] + after) / length
+
+
+@kernel
+def mean_by(values: Read, weights: Read, length: int, means: Write, total_weights: Write) -> None:
+    """Fill the mean of the last `length` values, each weighted by its row of `weights`, and the weights' sum.
+
+    Where the window has no weight at all the mean is NaN.
+    """
+    size = values.size
+    for edge in range(0, size, length):
+        stop = min(edge + length, size)
+        centre = values[edge]
+        before, weight = 0.0, 0.0
+        for row in range(edge + length - 2, edge - 1, -1):
+            past = row - length + 1
+            weight += weights[past] if past >= 0 else np.nan
+            before += weights[past] * (values[past] - centre) if past >= 0 else np.nan
+            if row < stop:
+                means[row], total_weights[row] = before, weight
+        if edge + length == stop:
+            means[stop - 1], total_weights[stop - 1] = 0.0, 0.0
+        after, weight = 0.0, 0.0
+        for row in range(edge, stop):
+            weight += weights[row]
+            after += weights[row] * (values[row] - centre)
+            total_weights[row] += weight
+            means[row] = centre + (means[row] + after) / total_weights[row]
+
+
+@kernel
+def deviation(values: Read, length: int, means: Write, deviations: Write) -> None:
+    """Fill the mean of the last `length` values and their population standard deviation."""
+    size = values.size
+    for edge in range(0, size, length):
+        stop = min(edge + length, size)
+        centre = values[edge]
+        before, squares = 0.0, 0.0
+        for row in range(edge + length - 2, edge - 1, -1):
+            distance = values[row - length + 1] - centre if row >= length - 1 else np.nan
+            before += distance
+            squares += distance * distance
+            if row < stop:
+                means[row], deviations[row] = before, squares
+        if edge + length == stop:
+            means[stop - 1], deviations[stop - 1] = 0.0, 0.0
+        after, squares = 0.0, 0.0
+        for row in range(edge, stop):
+            distance = values[row] - centre
+            after += distance
+            squares += distance * distance
+            offset = (means[row] + after) / length
+            variance = (deviations[row] + squares) / length - offset * offset
+            means[row] = centre + offset
+            # never below nought but by rounding, when the value at the edge is far from all the others
+            deviations[row] = np.sqrt(0.0 if variance < 0.0 else variance)
+
+
+@kernel
+def line(values: Read, length: int, means: Write, slopes: Write) -> None:
+    """Fill the mean of the last `length` values (at least two) and the slope of the least-squares line."""
+    size = values.size
+    middle = (length - 1) / 2.0
+    spread = length * (float(length) * length - 1.0) / 12.0
+    for edge in range(0, size, length):
+        stop = min(edge + length, size)
+        centre = values[edge]
+        before, by_place = 0.0, 0.0
+        for row in range(edge + length - 2, edge - 1, -1):
+            distance = values[row - length + 1] - centre if row >= length - 1 else np.nan
+            by_place += before
+            before += distance
+            if row < stop:
+                # by age, that of the oldest being length - 1
+                means[row], slopes[row] = before, (length - 1) * before - by_place
+        if edge + length == stop:
+            means[stop - 1], slopes[stop - 1] = 0.0, 0.0
+        after, by_age = 0.0, 0.0
+        for row in range(edge, stop):
+            by_age += after
+            after += values[row] - centre
+            everything = means[row] + after
+            means[row] = centre + everything / length
+            slopes[row] = (middle * everything - (slopes[row] + by_age)) / spread
+
+
+_ROWS = 512  # of a tile: its rows and the window's stay in the first-level cache
+
+
+@kernel
+def filtered(values: Read, weights: Read, averages: Write) -> None:
+    """Fill the sum of weights[k] * values[row - k]; `weights` sum to one and begin with the newest bar's."""
+    size, length = values.size, weights.size
+    for row in range(min(length - 1, size)):
+        averages[row] = np.nan
+    for start in range(length - 1, size, _ROWS):
+        stop = min(start + _ROWS, size)
+        # views, whose rows count from nought: only such loops become vector instructions
+        newest, sums = values[start:stop], averages[start:stop]
+        for row in range(sums.size):
+            # as distances from the newest: nought of it is NaN where it is NaN
+            sums[row] = newest[row] * 0.0
+        for lag in range(1, length - 5, 6):
+            a, b, c = weights[lag], weights[lag + 1], weights[lag + 2]
+            d, e, f = weights[lag + 3], weights[lag + 4], weights[lag + 5]
+            past = values[start - lag - 5 : stop - lag]
+            for row in range(sums.size):
+                edge = newest[row]
+                near = a * (past[row + 5] - edge) + b * (past[row + 4] - edge) + c * (past[row + 3] - edge)
+                far = d * (past[row + 2] - edge) + e * (past[row + 1] - edge) + f * (past[row] - edge)
+                sums[row] += near + far
+        for lag in range(length - (length - 1) % 6, length):
+            weight = weights[lag]
+            past = values[start - lag : stop - lag]
+            for row in range(sums.size):
+                sums[row] += weight * (past[row] - newest[row])
+        for row in range(sums.size):
+            sums[row] += newest[row]
+
+
+@kernel
+def absolute_deviation(values: Read, centres: Read, length: int, deviations: Write) -> None:
+    """Fill the mean distance of the last `length` values from `centres[row]`."""
+    size = values.size
+    for row in range(min(length - 1, size)):
+        deviations[row] = np.nan
+    for start in range(length - 1, size, _ROWS):
+        stop = min(start + _ROWS, size)
+        centre, sums = centres[start:stop], deviations[start:stop]
+        for row in range(sums.size):
+            sums[row] = 0.0
+        for lag in range(0, length - 5, 6):
+            past = values[start - lag - 5 : stop - lag]
+            for row in range(sums.size):
+                at = centre[row]
+                near = abs(past[row + 5] - at) + abs(past[row + 4] - at) + abs(past[row + 3] - at)
+                far = abs(past[row + 2] - at) + abs(past[row + 1] - at) + abs(past[row] - at)
+                sums[row] += near + far
+        for lag in range(length - length % 6, length):
+            past = values[start - lag : stop - lag]
+            for row in range(sums.size):
+                sums[row] += abs(past[row] - centre[row])
+        for row in range(sums.size):
+            sums[row] /= length
