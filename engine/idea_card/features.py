@@ -20,7 +20,7 @@ RESERVED_NAMES = frozenset(
 )
 """Names a feature cannot have: the columns of a frame and the prices."""
 
-type Parameter = bool | int | float | str
+type IndicatorParameter = bool | int | float | str
 
 
 def _source(value: Any) -> Any:
@@ -59,7 +59,7 @@ class FeatureSpec(CardPart):
     indicator: Name
     """Name of the indicator in the registry, for example ema."""
     params: Annotated[
-        dict[str, Annotated[Parameter, BeforeValidator(_parameter)]], AfterValidator(FrozenDict)
+        dict[str, Annotated[IndicatorParameter, BeforeValidator(_parameter)]], AfterValidator(FrozenDict)
     ]
     """Every parameter of the indicator; {} if it has none."""
     source: Annotated[str | None, BeforeValidator(_source), WithJsonSchema({"enum": [*SOURCES, None]})] = None

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema
 
 from engine.idea_card.card import IdeaCard
+from engine.idea_card.parameter_schema import allow_parameters
 
 
 class _Untitled(GenerateJsonSchema):
@@ -20,7 +21,7 @@ class _Untitled(GenerateJsonSchema):
 
 
 def card_schema(condition_definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON schema (draft 7, which YAML language servers read) of an IdeaCard.
+    """Return the JSON schema (draft 7, which YAML language servers read) of a card's file.
 
     Parameters
     ----------
@@ -31,4 +32,5 @@ def card_schema(condition_definitions: Mapping[str, Any]) -> dict[str, Any]:
     for rule in schema["$defs"]["SignalRules"]["properties"].values():
         rule["anyOf"] = [{"$ref": "#/$defs/Condition"}, {"type": "null"}]
     schema["$defs"] |= condition_definitions
-    return {"$schema": "http://json-schema.org/draft-07/schema#", **schema}
+    widened = allow_parameters(schema, _Untitled)
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **widened}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "idea_card"))
+from idea_card_example import REMOVED, changed, everything
 
 from engine.rules.schema import card_schema_text, write_card_schema
 
@@ -148,3 +152,39 @@ def test_mistakes_break_the_schema(written, other, schema):
     text = (CARDS / "trend_pullback.yaml").read_text(encoding="utf-8").replace('"', "'")
     assert written in text
     assert faults(yaml.safe_load(text.replace(written, other)), schema, schema) != []
+
+
+def test_a_card_with_every_block_fits_the_schema(schema):
+    assert faults(everything(), schema, schema) == []
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("timeframes", "detail"), "10s"),
+        (("entry_order", "type"), "market"),  # which has no offset
+        (("entry_order", "time_in_force"), "GTC"),
+        (("entry_order", "offset", "value"), -1),
+        (("risk_model", "stop_loss", "value"), 1.0),  # of a structure stop
+        (("risk_model", "stop_loss", "long"), "bands.lower[1]"),
+        (("risk_model", "take_profit", 0, "portion_pct"), REMOVED),
+        (("risk_model", "take_profit"), []),
+        (("risk_model", "take_profit"), {"type": "percent", "value": 1.0, "portion_pct": 50.0}),
+        (("risk_model", "sizing", "feature"), REMOVED),
+        (("position_policy", "scale_in", "max_adds"), 0),
+        (("position_policy", "trading_session", "start"), "24:00"),
+        (("position_policy", "trading_session", "end"), "8:00"),
+        (("position_policy", "trading_session", "weekdays", 0), "monday"),
+    ],
+    ids=str,
+)
+def test_mistakes_in_the_orders_break_the_schema(where, value, schema):
+    assert faults(changed(where, value, everything()), schema, schema) != []
+
+
+def test_any_value_or_block_may_be_a_parameter(schema):
+    data = changed(("risk_model", "stop_loss"), {"param": "stop"}, everything())
+    data = changed(("account", "leverage"), {"param": "leverage"}, data)
+    data["parameters"] = {"leverage": {"default": 3, "values": [1, 2, 3]}}
+    assert faults(data, schema, schema) == []
+    assert faults(changed(("account", "leverage"), {"parm": "leverage"}, data), schema, schema) != []
