@@ -107,6 +107,31 @@ def backtest(
 
 
 @app.command()
+def sweep(
+    card: CardName,
+    symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
+    samples: Annotated[
+        int | None, typer.Option(help="So many sets at random, not the whole grid.", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the random sets: the same seed, the same sets.", min=0)] = 0,
+    workers: Annotated[int | None, typer.Option(help="Threads; one per core if not given.", min=1)] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet file of the results.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="METRIC", help="Which sets are best.")] = None,
+    start: Start = None,
+    end: End = None,
+    as_json: AsJson = False,
+) -> None:
+    """Backtest many sets of a card's parameters, and list the best. Goes on where it was interrupted."""
+    from engine.cli import tables
+
+    arguments = {
+        "card": card, "symbol": symbol, "samples": samples, "seed": seed, "workers": workers, "out": out,
+        "by": by, "start": start, "end": end,
+    }  # fmt: skip
+    call("backtest.sweep", arguments, tables.sweep, as_json=as_json)
+
+
+@app.command()
 def report(
     card: Annotated[str | None, typer.Argument(metavar="[CARD]", help="Only this card's.")] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", "-s", help="Only this symbol's.")] = None,

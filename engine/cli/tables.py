@@ -26,6 +26,9 @@ HEADLINES = (
     "funding_usdt", "liquidations", "time_in_market_pct", "ambiguous_share_pct", "filled_share_pct",
 )  # fmt: skip
 
+# What tells the sets of a sweep apart at a glance; the file has the rest.
+SWEEP_HEADLINES = ("net_return_pct", "max_drawdown_pct", "sharpe", "profit_factor", "trades")
+
 
 def number(value: float | None, digits: int = 2, unit: str = "") -> str:
     """Return a number as people read it; an undefined one is a dash."""
@@ -187,6 +190,33 @@ def backtest(console: Console, data: Row) -> None:
         console.print(Text(f"The run ended early, at {when}: {stopped}", style="yellow"))
     console.print(market_notice(data["market"]))
     _lines(console, [("Run", data["run_id"]), ("Artifacts", data["folder"]), ("Report", data["report"])])
+
+
+def sweep(console: Console, data: Row) -> None:
+    """Show the best sets of a sweep."""
+    from engine.metrics.catalogue import metric_spec
+
+    by = metric_spec(data["by"])
+    head = f"{data['card_id']} {data['card_version']} on {data['symbol']} {data['timeframe']}"
+    console.print(Text(head, style="bold"))
+    start, end = data["window"]
+    reused = f", {number(data['reused'], 0)} of them known before" if data["reused"] else ""
+    sets = f"{number(data['sets'], 0)} sets{reused}; the best by {by.title.lower()}"
+    console.print(Text(f"{_moment(start)} to {_moment(end)} UTC, {sets}", style="dim"))
+    shown = tuple(dict.fromkeys((by.name, *SWEEP_HEADLINES)))
+    names = tuple(data["best"][0]["parameters"])
+    specs = tuple(map(metric_spec, shown))
+    titles = [f"{spec.title} {spec.unit.suffix}".rstrip() for spec in specs]
+    table = _table(*names, *titles, right=(*names, *titles))
+    for row in data["best"]:
+        values = [str(value) for value in row["parameters"].values()]
+        digits = [0 if spec.unit.name == "COUNT" else 2 for spec in specs]
+        metrics = [number(row["metrics"][spec.name], d) for spec, d in zip(specs, digits, strict=True)]
+        table.add_row(*values, *metrics)
+    console.print(table)
+    console.print(Text("Best of many is partly luck: the gates judge one card, not the sweep.", style="dim"))
+    console.print(market_notice(data["market"]))
+    _lines(console, [("Results", data["out"])])
 
 
 def reports(console: Console, data: Row) -> None:

@@ -26,6 +26,24 @@ class WhatToBacktest(ToolInput):
     end: str | None = Field(None, description="end of the window (UTC), not included")
 
 
+def asked_window(start: str | None, end: str | None) -> tuple[int | None, int | None]:
+    """Return a window in UTC ms, None where it is open.
+
+    Raises
+    ------
+    ConfigurationError
+        If a moment is none, or the window is empty.
+    """
+    start_ms = None if start is None else parse_utc(start)
+    end_ms = None if end is None else parse_utc(end)
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise ConfigurationError(
+            f"the window is empty: it starts {start} and ends {end}",
+            way_out="give a start before the end",
+        )
+    return start_ms, end_ms
+
+
 def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     """Backtest a card on stored candles; write its artifacts and its report.
 
@@ -39,13 +57,7 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     from engine.promotion.policy import decide
     from engine.reports.html import write_report
 
-    start_ms = None if asked.start is None else parse_utc(asked.start)
-    end_ms = None if asked.end is None else parse_utc(asked.end)
-    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
-        raise ConfigurationError(
-            f"the window is empty: it starts {asked.start} and ends {asked.end}",
-            way_out="give a start before the end",
-        )
+    start_ms, end_ms = asked_window(asked.start, asked.end)
     context.progress.start("backtest", 3)
     plan = find_plan(asked.card, context.settings)
     market = stored_market(context.settings)

@@ -13,7 +13,7 @@ SHIPPED = ["band_reversion", "channel_breakout", "trend_pullback"]
 def test_help_names_every_command(trade):
     text = trade("--help").stdout
     for command in (
-        "init", "sync", "run", "demo", "backtest", "cards", "report", "promotions", "sandbox"
+        "init", "sync", "run", "demo", "backtest", "sweep", "cards", "report", "promotions", "sandbox"
     ):  # fmt: skip
         assert command in text
     assert "Exit codes" in text

@@ -30,6 +30,7 @@ def context(tmp_path):
 def test_the_shipped_tools_are_these():
     assert [spec.name for spec in own_registry().list()] == [
         "backtest.run",
+        "backtest.sweep",
         "cards.list",
         "cards.show",
         "cards.validate",

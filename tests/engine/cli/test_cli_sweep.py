@@ -1,0 +1,93 @@
+"""`trade sweep`: a table of the best sets, a file of all of them, and refusals that say what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SHIPPED = Path(__file__).resolve().parents[3] / "idea_cards" / "band_reversion.yaml"
+BLOCKS = """
+parameters:
+  cooldown: {default: 3, min: 0, max: 20, step: 5}
+  longest: {default: 96, values: [48, 96]}
+parameter_constraints: [[cooldown, "!=", 20]]
+"""
+
+
+@pytest.fixture
+def card(tmp_path) -> Path:
+    """A shipped card with two of its values free: four by two sets."""
+    path = tmp_path / "free.yaml"
+    lines = SHIPPED.read_text().splitlines()
+    for position, line in enumerate(lines):
+        for key, name in (("cooldown_bars", "cooldown"), ("max_bars_in_trade", "longest")):
+            if line.strip().startswith(f"{key}:"):
+                lines[position] = f"  {key}: {{param: {name}}}"
+    path.write_text("\n".join(lines) + BLOCKS)
+    return path
+
+
+def test_the_best_sets_are_shown_and_all_are_written(synced, card, tmp_path):
+    out = tmp_path / "all.parquet"
+    result = synced("sweep", str(card), "--symbol", "BTCUSDT", "--out", str(out))
+    assert result.exit_code == 0, result.stderr
+    table = pd.read_parquet(out)
+    assert len(table) == 8
+    assert set(zip(table["param.cooldown"], table["param.longest"], strict=True)) == {
+        (cooldown, longest) for cooldown in (0, 5, 10, 15) for longest in (48, 96)
+    }
+    lines = [line.split() for line in result.stdout.splitlines()]
+    head = next(number for number, line in enumerate(lines) if line[:2] == ["cooldown", "longest"])
+    best = table.sort_values("net_return_pct", ascending=False, kind="stable").iloc[0]
+    assert lines[head + 1][:2] == [str(best["param.cooldown"]), str(best["param.longest"])]
+    assert lines[head + 1][2] == f"{best['net_return_pct']:,.2f}"
+    assert "8 sets" in result.stdout
+    assert "GENERATED MARKET" in result.stdout
+    assert "sweep: 8 of 8" in result.stderr
+
+
+def test_a_sweep_asked_for_again_is_known_and_ranked_anew(synced, card, tmp_path):
+    arguments = ("sweep", str(card), "-s", "BTCUSDT", "--samples", "3", "--seed", "2", "--workers", "2")
+    first = synced.json(*arguments)["data"]
+    again = synced.json(*arguments, "--by", "max_drawdown_pct")["data"]
+    assert (first["sets"], first["reused"], again["reused"]) == (3, 0, 3)
+    assert first["out"] == again["out"]
+    falls = [row["metrics"]["max_drawdown_pct"] for row in again["best"]]
+    assert falls == sorted(falls)
+    returns = [row["metrics"]["net_return_pct"] for row in first["best"]]
+    assert returns == sorted(returns, reverse=True)
+    other = synced.json(*arguments[:-3], "3")["data"]
+    assert {str(row["parameters"]) for row in other["best"]} != {
+        str(row["parameters"]) for row in first["best"]
+    }
+
+
+def test_a_set_of_a_sweep_is_the_backtest_of_its_card(synced, card):
+    swept = synced.json("sweep", str(card), "-s", "BTCUSDT")["data"]
+    [row] = [row for row in swept["best"] if row["parameters"] == {"cooldown": 5, "longest": 96}]
+    text = card.read_text().replace("{default: 3,", "{default: 5,")
+    card.write_text(text)
+    alone = synced.json("backtest", str(card), "-s", "BTCUSDT")["data"]
+    assert alone["system_hash"] == row["system_hash"]
+    assert {name: alone["metrics"][name] for name in row["metrics"]} == row["metrics"]
+    assert alone["window"] == swept["window"]
+
+
+def test_refusals_say_what_to_do(synced, card, tmp_path):
+    result = synced("sweep", "band_reversion", "-s", "BTCUSDT")
+    assert result.exit_code == 1
+    assert "has no parameters to sweep" in result.stderr
+    assert "{param: name}" in result.stderr
+    result = synced("sweep", str(card), "-s", "BTCUSDT", "--by", "luck")
+    assert result.exit_code == 1
+    assert "net_return_pct" in result.stderr
+    card.write_text(card.read_text().replace("max: 20, step: 5", "max: 100000, step: 1"))
+    result = synced("sweep", str(card), "-s", "BTCUSDT")
+    assert result.exit_code == 1
+    assert "--samples" in result.stderr
+    result = synced("sweep", str(card), "-s", "ETHUSDT", "--samples", "2")
+    assert result.exit_code == 1
+    assert "Traceback" not in result.stderr
+    assert synced("sweep", str(card), "-s", "BTCUSDT", "--workers", "0").exit_code == 2
