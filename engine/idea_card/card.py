@@ -82,7 +82,7 @@ class IdeaCard(CardPart):
     entry_order: EntryOrder = AT_THE_NEXT_OPEN
     """How a position is opened; leave it out for a market order at the next open."""
     position_policy: PositionPolicy
-    """Directions, cooldown, time limit."""
+    """Directions, cooldown, time limit, adds, hours."""
     risk_model: RiskModel
     """Stop, target, size."""
     promotion: PromotionPolicy

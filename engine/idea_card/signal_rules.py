@@ -15,7 +15,9 @@ RawCondition = Annotated[Any, AfterValidator(freeze)]
 
 
 class SignalRules(CardPart):
-    """When to enter and when to leave. Evaluated at each exec bar's close, filled at the next open.
+    """When to enter and when to leave. Evaluated at each exec bar's close.
+
+    An exit fills at the next open, an entry as the card's entry_order says.
 
     A condition is `[left, operator, right]`, a list of conditions (all must hold), or `{all: ...}`,
     `{any: ...}`, `{not: ...}`. Values are immutable plain data.

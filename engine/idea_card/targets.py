@@ -117,7 +117,7 @@ def ladder_inconsistencies(targets: Any) -> Iterator[Finding]:
     portions = [target.get("portion_pct") for target in targets]
     if all(isinstance(portion, int | float) and 0 < portion <= 100 for portion in portions):
         total = sum(portions)
-        # a hair above comes of adding thirds, not of wanting more than there is
+        # a hair above comes of adding binary fractions, not of wanting more than there is
         if total > 100 + 1e-9:
             yield Finding(
                 (), f"closes {total:g} % of the position", "keep the portions at 100 or less together"

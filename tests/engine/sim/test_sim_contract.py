@@ -12,6 +12,7 @@ import pytest
 
 from engine.errors import SimulationError
 from engine.idea_card.load import card_from_plain
+from engine.idea_card.targets import LARGEST_LADDER
 from engine.market_data.instruments import InstrumentRules, RiskTier
 from engine.sim.contract import contract_of
 from engine.sim.liquidation import LiquidationRegime
@@ -259,7 +260,7 @@ def test_a_ladder_of_four() -> None:
         {"type": "fixed_points", "value": 900.0, "portion_pct": 5.0},
     ]
     rules = rules_of(changed(("risk_model", "take_profit"), ladder))
-    assert rules.target_count == 4
+    assert rules.target_count == LARGEST_LADDER == MAX_TARGETS == 4
     assert rules.target_kinds.tolist() == [
         DistanceKind.PERCENT,
         DistanceKind.RISK_MULTIPLE,
