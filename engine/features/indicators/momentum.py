@@ -9,26 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import recursions, windows
+from engine.features.arithmetic import change, delayed, ratio
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
-
-
-def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> FloatArray:
-    """Return the quotient, and `otherwise` where the denominator is nought; NaN stays NaN."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(denominator == 0.0, otherwise, numerator / denominator)
-
-
-def delayed(values: FloatArray, length: int) -> FloatArray:
-    """Return the values `length` bars before; NaN where there are none."""
-    result = np.full(values.size, np.nan)
-    result[length:] = values[: max(values.size - length, 0)]
-    return result
 
 
 def _macd(
     source: FloatArray, *, fast: int, slow: int, signal: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    line = recursions.exponential_mean(source, fast) - recursions.exponential_mean(source, slow)
+    line = recursions.exponential_mean(source, fast)
+    line -= recursions.exponential_mean(source, slow)
     smoothed = recursions.exponential_mean(line, signal)
     return line, smoothed, line - smoothed
 
@@ -36,13 +25,16 @@ def _macd(
 def _place_in_range(close: FloatArray, high: FloatArray, low: FloatArray, length: int) -> FloatArray:
     """Return where `close` stands between the window's low (0) and high (1); 0.5 where they are equal."""
     highest, lowest = windows.highest(high, length), windows.lowest(low, length)
-    return ratio(close - lowest, highest - lowest, 0.5)
+    highest -= lowest
+    return ratio(np.subtract(close, lowest, out=lowest), highest, 0.5)
 
 
 def _stoch(
     high: FloatArray, low: FloatArray, close: FloatArray, *, k: int, d: int, smooth_k: int
 ) -> tuple[FloatArray, FloatArray]:
-    percent_k = windows.mean(100.0 * _place_in_range(close, high, low, k), smooth_k)
+    place = _place_in_range(close, high, low, k)
+    place *= 100.0
+    percent_k = windows.mean(place, smooth_k)
     return percent_k, windows.mean(percent_k, d)
 
 
@@ -50,31 +42,43 @@ def _stochrsi(
     source: FloatArray, *, length: int, rsi_length: int, k: int, d: int
 ) -> tuple[FloatArray, FloatArray]:
     strength = recursions.relative_strength(source, rsi_length)
-    percent_k = windows.mean(100.0 * _place_in_range(strength, strength, strength, length), k)
+    place = _place_in_range(strength, strength, strength, length)
+    place *= 100.0
+    percent_k = windows.mean(place, k)
     return percent_k, windows.mean(percent_k, d)
 
 
 def _cci(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
-    typical = (high + low + close) / 3.0
+    typical = high + low
+    typical += close
+    typical /= 3.0
     centre, distance = windows.mean_and_absolute_deviation(typical, length)
-    return ratio(typical - centre, 0.015 * distance, 0.0)
+    distance *= 0.015
+    return ratio(np.subtract(typical, centre, out=centre), distance, 0.0)
 
 
 def _willr(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
-    return 100.0 * (_place_in_range(close, high, low, length) - 1.0)
+    place = _place_in_range(close, high, low, length)
+    place -= 1.0
+    place *= 100.0
+    return place
 
 
 def _roc(source: FloatArray, length: int) -> FloatArray:
     earlier = delayed(source, length)
-    return 100.0 * ratio(source - earlier, earlier, 0.0)
+    result = ratio(source - earlier, earlier, 0.0)
+    result *= 100.0
+    return result
 
 
 def _mom(source: FloatArray, length: int) -> FloatArray:
-    return source - delayed(source, length)
+    return change(source, length)
 
 
 def _slope(source: FloatArray, length: int) -> FloatArray:
-    return (source - delayed(source, length)) / length
+    rise = change(source, length)
+    rise /= length
+    return rise
 
 
 def _trix(source: FloatArray, length: int, signal: int) -> tuple[FloatArray, FloatArray]:

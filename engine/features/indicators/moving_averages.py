@@ -5,34 +5,48 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import recursions, windows
+from engine.features.arithmetic import change, ratio
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
 
 
 def _hma(source: FloatArray, length: int) -> FloatArray:
-    half = windows.weighted_mean(source, length // 2)
-    return windows.weighted_mean(2.0 * half - windows.weighted_mean(source, length), int(length**0.5))
+    ahead = windows.weighted_mean(source, length // 2)
+    ahead *= 2.0
+    ahead -= windows.weighted_mean(source, length)
+    return windows.weighted_mean(ahead, int(length**0.5))
 
 
 def _dema(source: FloatArray, length: int) -> FloatArray:
     once = recursions.exponential_mean(source, length)
-    return 2.0 * once - recursions.exponential_mean(once, length)
+    twice = recursions.exponential_mean(once, length)
+    once *= 2.0
+    once -= twice
+    return once
 
 
 def _tema(source: FloatArray, length: int) -> FloatArray:
     once = recursions.exponential_mean(source, length)
     twice = recursions.exponential_mean(once, length)
-    return 3.0 * (once - twice) + recursions.exponential_mean(twice, length)
+    once -= twice
+    once *= 3.0
+    once += recursions.exponential_mean(twice, length)
+    return once
 
 
 def _kama(source: FloatArray, *, length: int, fast: int, slow: int) -> FloatArray:
-    change = np.full(source.size, np.nan)
-    change[length:] = np.abs(source[length:] - source[:-length])
-    steps = np.abs(np.diff(source, prepend=np.nan))
-    path = windows.total(steps, length)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        efficiency = np.where(path == 0.0, 0.0, change / path)
+    share = _efficiency(source, length)
     fastest, slowest = 2.0 / (fast + 1), 2.0 / (slow + 1)
-    return recursions.adaptive_mean(source, (efficiency * (fastest - slowest) + slowest) ** 2, length)
+    share *= fastest - slowest
+    share += slowest
+    share *= share
+    return recursions.adaptive_mean(source, share, length)
+
+
+def _efficiency(source: FloatArray, length: int) -> FloatArray:
+    """Return how far the value came over `length` bars, as a share of its way; 0 where it did not move."""
+    distance, steps = change(source, length), change(source)
+    np.abs(distance, out=distance)
+    return ratio(distance, windows.total(np.abs(steps, out=steps), length), 0.0)
 
 
 ENTRIES = (

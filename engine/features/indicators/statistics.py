@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from engine.features import windows
-from engine.features.indicators.momentum import ratio
+from engine.features.arithmetic import ratio
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
 
 
@@ -13,7 +15,7 @@ def _stdev(source: FloatArray, length: int) -> FloatArray:
 
 def _zscore(source: FloatArray, length: int) -> FloatArray:
     centre, deviation = windows.mean_and_deviation(source, length)
-    return ratio(source - centre, deviation, 0.0)
+    return ratio(np.subtract(source, centre, out=centre), deviation, 0.0)
 
 
 ENTRIES = (

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from engine.features import recursions, windows
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, multiple, window
 
 
 def _aroon(high: FloatArray, low: FloatArray, length: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    up = 100.0 * (1.0 - windows.bars_since_highest(high, length + 1) / length)
-    down = 100.0 * (1.0 - windows.bars_since_lowest(low, length + 1) / length)
+    up, down = windows.bars_since_highest(high, length + 1), windows.bars_since_lowest(low, length + 1)
+    up, down = (100.0 - ages * (100.0 / length) for ages in (up, down))
     return up, down, up - down
 
 
 def _supertrend(
     high: FloatArray, low: FloatArray, close: FloatArray, *, length: int, multiplier: float
 ) -> tuple[FloatArray, FloatArray]:
-    distance = multiplier * recursions.average_true_range(high, low, close, length)
-    return recursions.supertrend((high + low) / 2.0, close, distance)
+    distance = recursions.average_true_range(high, low, close, length)
+    distance *= multiplier
+    middle = high + low
+    middle /= 2.0
+    return recursions.supertrend(middle, close, distance)
 
 
 def _psar(

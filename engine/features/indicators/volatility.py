@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import recursions, windows
+from engine.features.arithmetic import ratio
 from engine.features.spec import (
     FloatArray,
     Implementation,
@@ -18,16 +19,21 @@ from engine.features.spec import (
 
 
 def _natr(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
-    return 100.0 * recursions.average_true_range(high, low, close, length) / close
+    result = recursions.average_true_range(high, low, close, length)
+    result /= close
+    result *= 100.0
+    return result
 
 
 def _bbands(source: FloatArray, *, length: int, std: float) -> tuple[FloatArray, ...]:
-    middle, deviation = windows.mean_and_deviation(source, length)
-    lower, upper = middle - std * deviation, middle + std * deviation
+    middle, distance = windows.mean_and_deviation(source, length)
+    distance *= std
+    upper = middle + distance
+    lower = np.subtract(middle, distance, out=distance)
     width = upper - lower
-    with np.errstate(invalid="ignore", divide="ignore"):
-        bandwidth = np.where(width == 0.0, 0.0, 100.0 * width / middle)
-        percent = np.where(width == 0.0, 0.5, (source - lower) / width)
+    percent = ratio(source - lower, width, 0.5)
+    bandwidth = np.divide(width, middle, out=width, where=width != 0.0)
+    bandwidth *= 100.0
     return lower, middle, upper, bandwidth, percent
 
 
@@ -36,8 +42,10 @@ def _kc(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     average = {"ema": recursions.exponential_mean, "sma": windows.mean}[mamode]
     middle = average(close, length)
-    distance = scalar * average(recursions.true_range(high, low, close), length)
-    return middle - distance, middle, middle + distance
+    distance = average(recursions.true_range(high, low, close), length)
+    distance *= scalar
+    upper = middle + distance
+    return np.subtract(middle, distance, out=distance), middle, upper
 
 
 def _donchian(

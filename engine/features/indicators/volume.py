@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import windows
-from engine.features.indicators.momentum import ratio
+from engine.features.arithmetic import change, ratio
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
 
 
@@ -14,7 +14,12 @@ def _obv(close: FloatArray, volume: FloatArray) -> FloatArray:
 
 
 def _money_flow(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray) -> FloatArray:
-    return volume * ratio((close - low) - (high - close), high - low, 0.0)
+    place = 2.0 * close
+    place -= low
+    place -= high
+    flow = ratio(place, high - low, 0.0)
+    flow *= volume
+    return flow
 
 
 def _ad(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray) -> FloatArray:
@@ -27,12 +32,20 @@ def _cmf(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArra
 
 
 def _mfi(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray, length: int) -> FloatArray:
-    typical = (high + low + close) / 3.0
-    change = np.diff(typical, prepend=np.nan)
-    flow = np.where(np.isnan(change), np.nan, typical * volume)
-    inward = windows.total(np.where(change > 0.0, flow, flow * 0.0), length)
-    outward = windows.total(np.where(change < 0.0, flow, flow * 0.0), length)
-    return 100.0 * ratio(inward, inward + outward, 0.5)
+    typical = high + low
+    typical += close
+    typical /= 3.0
+    movement = change(typical)
+    typical *= volume
+    # nought times it first: NaN in the movement, as on the first bar, goes into both
+    inward, outward = movement * 0.0, movement * 0.0
+    np.copyto(inward, typical, where=movement > 0.0)
+    np.copyto(outward, typical, where=movement < 0.0)
+    inward, outward = windows.total(inward, length), windows.total(outward, length)
+    outward += inward
+    result = ratio(inward, outward, 0.5)
+    result *= 100.0
+    return result
 
 
 ENTRIES = (
