@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from engine.features import recursions, windows
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, multiple, window
 
