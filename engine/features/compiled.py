@@ -50,18 +50,30 @@ class _Kernel:
 
     @cached_property
     def machine_code(self) -> Callable[..., Any]:
+        """What Python calls: compiled when it is first asked for."""
         from engine.compiled import compiled_for
 
-        function = self._function
-        # Numba does not know this class: other kernels are put in as what it made of them
-        known = function.__globals__
-        parts = {name: known[name] for name in function.__code__.co_names if name in known}
-        resolved = {
-            name: part.machine_code if isinstance(part, _Kernel) else part for name, part in parts.items()
+        return compiled_for(self._resolved, _signature(self._function))
+
+    @cached_property
+    def part(self) -> Callable[..., Any]:
+        """What other kernels call: compiled with them."""
+        from engine.compiled import compiled
+
+        return compiled(self._resolved)
+
+    @cached_property
+    def _resolved(self) -> FunctionType:
+        # Numba does not know this class: the kernels called are put in as what it makes of them
+        function, known = self._function, self._function.__globals__
+        called = {
+            name: known[name].part
+            for name in function.__code__.co_names
+            if isinstance(known.get(name), _Kernel)
         }
-        own = FunctionType(function.__code__, {**known, **resolved}, function.__name__)
+        own = FunctionType(function.__code__, {**known, **called}, function.__name__)
         own.__module__, own.__qualname__ = function.__module__, function.__qualname__
-        return compiled_for(own, _signature(function))
+        return own
 
 
 def _signature(function: FunctionType) -> str:
