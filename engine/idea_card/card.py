@@ -14,7 +14,7 @@ from engine.idea_card.account import AccountConfig
 from engine.idea_card.base import CardPart, Name, Text, at
 from engine.idea_card.entry_order import AT_THE_NEXT_OPEN, EntryOrder
 from engine.idea_card.features import Features
-from engine.idea_card.findings import Finding, did_you_mean
+from engine.idea_card.findings import Finding, Where, did_you_mean
 from engine.idea_card.frozen import to_plain
 from engine.idea_card.level_features import level_features_in
 from engine.idea_card.position_policy import DIRECTIONS_OF_MODE, PositionPolicy
@@ -95,8 +95,12 @@ class IdeaCard(CardPart):
         They stand in the order stop, targets, entry offset, sizing; row k of the simulator's features is the
         k-th of them.
         """
+        return tuple(dict.fromkeys(name for _, name in self.level_feature_places()))
+
+    def level_feature_places(self) -> Iterator[tuple[Where, str]]:
+        """Return the place and the name of every feature the orders look at, in the same order."""
         orders = {"risk_model": to_plain(self.risk_model), "entry_order": to_plain(self.entry_order)}
-        return tuple(dict.fromkeys(name for _, name in level_features_in(orders)))
+        return level_features_in(orders)
 
     def canonical_form(self) -> dict[str, Any]:
         """Return the card as plain data, complete with what was left out; equal for equal cards."""

@@ -28,6 +28,9 @@ class FrozenDict[K, V](dict[K, V]):
         return FrozenDict, (dict(self),)
 
 
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
 def freeze(value: Any) -> Any:
     """Return YAML's plain data with lists as tuples and mappings as `FrozenDict`, all the way down."""
     if isinstance(value, Mapping):
@@ -63,6 +66,9 @@ def to_plain(value: Any, *, with_defaults: bool = True) -> Any:
 
     `with_defaults=False` leaves out the keys that have the value they would have if they were not written.
     """
+    # Most values are scalars, and cards are made by the thousand in a sweep.
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, BaseModel):
         return {
             name: to_plain(getattr(value, name), with_defaults=with_defaults)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from engine.idea_card.stops import AtrMultipleStop, StructureStop, TrailingAtrSt
 from engine.idea_card.targets import AtrMultipleTarget, Rung, TakeProfit
 from engine.market_data.instruments import InstrumentRules
 from engine.sim.state import (
+    MAX_TARGETS,
     REGIMES,
     RULES_DTYPE,
     DistanceKind,
@@ -34,10 +36,24 @@ from engine.sim.state import (
 )
 
 type Rows = dict[str, int]
+type Terms = dict[str, Any]
 
 BASIS_POINT = 1e-4
 
 _NO_ROW = -1  # in place of a row of the signals' features
+
+# What holds where a card says nothing; every other field is then 0.
+_UNSAID = {
+    "max_participation": np.inf,
+    "max_notional": np.inf,
+    "max_effective_leverage": np.inf,
+    "add_profit_pct": -np.inf,
+    "offset_feature": _NO_ROW,
+    "stop_feature_long": _NO_ROW,
+    "stop_feature_short": _NO_ROW,
+    "sizing_feature": _NO_ROW,
+    "target_features": [_NO_ROW] * MAX_TARGETS,
+}
 
 _STOP_KINDS = {
     "percent": DistanceKind.PERCENT,
@@ -74,16 +90,21 @@ def contract_of(card: IdeaCard, instrument: InstrumentRules) -> Records:
             f"and {instrument.symbol} allows at most {instrument.max_leverage:g}",
             way_out="lower account.leverage, or take the symbol out of the card",
         )
-    contract = np.zeros(1, RULES_DTYPE).view(np.recarray)
     rows = {name: row for row, name in enumerate(card.level_features)}
-    _fill_account(contract, card.account)
-    _fill_instrument(contract, card, instrument)
-    _fill_entry(contract, card.entry_order, rows)
-    _fill_stop(contract, card.risk_model, rows)
-    _fill_targets(contract, card.risk_model.take_profit, rows)
-    _fill_size(contract, card, rows)
-    _fill_policy(contract, card.position_policy)
-    return contract
+    terms = (
+        _UNSAID
+        | _account_terms(card.account)
+        | _instrument_terms(card, instrument)
+        | _entry_terms(card.entry_order, rows)
+        | _stop_terms(card.risk_model, rows)
+        | _target_terms(card.risk_model.take_profit, rows)
+        | _size_terms(card, rows)
+        | _policy_terms(card.position_policy)
+    )
+    contract = np.zeros(1, RULES_DTYPE)
+    for name, value in terms.items():
+        contract[name] = value
+    return contract.view(np.recarray)
 
 
 def tiers_of(instrument: InstrumentRules) -> Floats:
@@ -102,119 +123,143 @@ def tiers_of(instrument: InstrumentRules) -> Floats:
     )
 
 
-def _fill_account(contract: Records, account: AccountConfig) -> None:
-    contract.leverage = account.leverage
-    contract.regime = int(REGIMES[account.liquidation_regime])
-    contract.taker_rate = account.fee_model.taker_bps * BASIS_POINT
-    contract.maker_rate = account.fee_model.maker_bps * BASIS_POINT
-    contract.slippage_rate = (account.slippage_bps + account.half_spread_bps) * BASIS_POINT
-    contract.impact_rate = account.impact_bps * BASIS_POINT
-    participation = account.max_participation_pct
-    contract.max_participation = np.inf if participation is None else participation / 100
+def _account_terms(account: AccountConfig) -> Terms:
+    terms: Terms = {
+        "leverage": account.leverage,
+        "regime": int(REGIMES[account.liquidation_regime]),
+        "taker_rate": account.fee_model.taker_bps * BASIS_POINT,
+        "maker_rate": account.fee_model.maker_bps * BASIS_POINT,
+        "slippage_rate": (account.slippage_bps + account.half_spread_bps) * BASIS_POINT,
+        "impact_rate": account.impact_bps * BASIS_POINT,
+    }
+    if account.max_participation_pct is not None:
+        terms["max_participation"] = account.max_participation_pct / 100
+    return terms
 
 
-def _fill_instrument(contract: Records, card: IdeaCard, instrument: InstrumentRules) -> None:
-    contract.tick_size = instrument.tick_size
-    contract.qty_step = instrument.qty_step
-    contract.min_qty = instrument.min_order_qty
+def _instrument_terms(card: IdeaCard, instrument: InstrumentRules) -> Terms:
     is_limit = isinstance(card.entry_order, LimitEntry)
-    contract.max_qty = instrument.max_order_qty if is_limit else instrument.max_market_order_qty
-    contract.min_notional = max(instrument.min_notional_usdt, card.account.min_trade_notional_usdt)
-    contract.smallest_margin = contract.min_notional / card.account.leverage
+    min_notional = max(instrument.min_notional_usdt, card.account.min_trade_notional_usdt)
+    return {
+        "tick_size": instrument.tick_size,
+        "qty_step": instrument.qty_step,
+        "min_qty": instrument.min_order_qty,
+        "max_qty": instrument.max_order_qty if is_limit else instrument.max_market_order_qty,
+        "min_notional": min_notional,
+        "smallest_margin": min_notional / card.account.leverage,
+    }
 
 
-def _fill_entry(contract: Records, entry: EntryOrder, rows: Rows) -> None:
-    contract.entry_kind = int(EntryKind[entry.type.upper()])
-    contract.offset_feature = _NO_ROW
-    if isinstance(entry, LimitEntry):
-        contract.time_in_force = int(TimeInForce[entry.time_in_force.upper()])
+def _entry_terms(entry: EntryOrder, rows: Rows) -> Terms:
+    terms: Terms = {"entry_kind": int(EntryKind[entry.type.upper()])}
     if isinstance(entry, RestingEntry):
-        contract.offset_kind = int(_OFFSET_KINDS[entry.offset.type])
-        contract.offset_value = entry.offset.value
-        contract.expiry_bars = entry.expiry_bars or 0
-        contract.reprice = int(Reprice[entry.reprice.upper()])
+        terms |= {
+            "offset_kind": int(_OFFSET_KINDS[entry.offset.type]),
+            "offset_value": entry.offset.value,
+            "expiry_bars": entry.expiry_bars or 0,
+            "reprice": int(Reprice[entry.reprice.upper()]),
+        }
         if isinstance(entry.offset, AtrMultipleOffset):
-            contract.offset_feature = rows[entry.offset.feature]
+            terms["offset_feature"] = rows[entry.offset.feature]
+    if isinstance(entry, LimitEntry):
+        terms["time_in_force"] = int(TimeInForce[entry.time_in_force.upper()])
+    return terms
 
 
-def _fill_stop(contract: Records, risk: RiskModel, rows: Rows) -> None:
+def _stop_terms(risk: RiskModel, rows: Rows) -> Terms:
+    terms: Terms = {}
     stop = risk.stop_loss
-    contract.stop_feature_long = contract.stop_feature_short = _NO_ROW
-    match stop:
-        case None:
-            pass
-        case StructureStop():
-            contract.stop_value = stop.buffer_pct
-            contract.stop_feature_long = _NO_ROW if stop.long is None else rows[stop.long]
-            contract.stop_feature_short = _NO_ROW if stop.short is None else rows[stop.short]
-        case AtrMultipleStop() | TrailingAtrStop():
-            contract.stop_value = stop.value
-            contract.stop_feature_long = contract.stop_feature_short = rows[stop.feature]
-        case _:
-            contract.stop_value = stop.value
-    contract.stop_kind = int(DistanceKind.NONE if stop is None else _STOP_KINDS[stop.type])
+    if stop is not None:
+        terms["stop_kind"] = int(_STOP_KINDS[stop.type])
+        terms["stop_value"] = stop.buffer_pct if isinstance(stop, StructureStop) else stop.value
+    if isinstance(stop, StructureStop):
+        terms |= {
+            f"stop_feature_{direction}": rows[level]
+            for direction, level in (("long", stop.long), ("short", stop.short))
+            if level is not None
+        }
+    if isinstance(stop, AtrMultipleStop | TrailingAtrStop):
+        terms["stop_feature_long"] = terms["stop_feature_short"] = rows[stop.feature]
     if isinstance(stop, TrailingPercentStop | TrailingAtrStop):
-        contract.trails = True
-        contract.trail_activation_pct = stop.activation_pct
+        terms |= {"trails": 1, "trail_activation_pct": stop.activation_pct}
     if risk.break_even is not None:
-        contract.moves_to_break_even = True
-        contract.break_even_trigger_pct = risk.break_even.trigger_pct
-        contract.break_even_offset_pct = risk.break_even.offset_pct
+        terms |= {
+            "moves_to_break_even": 1,
+            "break_even_trigger_pct": risk.break_even.trigger_pct,
+            "break_even_offset_pct": risk.break_even.offset_pct,
+        }
     if risk.time_stop is not None:
-        contract.time_stop_bars = risk.time_stop.bars
-        contract.time_stop_profit_pct = risk.time_stop.min_profit_pct
+        terms |= {
+            "time_stop_bars": risk.time_stop.bars,
+            "time_stop_profit_pct": risk.time_stop.min_profit_pct,
+        }
+    return terms
 
 
-def _fill_targets(contract: Records, take_profit: TakeProfit | None, rows: Rows) -> None:
-    targets = take_profit if isinstance(take_profit, tuple) else () if take_profit is None else (take_profit,)
-    contract.target_count = len(targets)
-    contract.target_features = _NO_ROW
-    for place, target in enumerate(targets):
-        contract.target_kinds[0, place] = int(_TARGET_KINDS[target.type])
-        contract.target_values[0, place] = target.value
-        contract.target_portions[0, place] = target.portion_pct / 100 if isinstance(target, Rung) else 1.0
-        contract.target_limits[0, place] = target.order_type == "limit"
-        if isinstance(target, AtrMultipleTarget):
-            contract.target_features[0, place] = rows[target.feature]
-    contract.target_kind = contract.target_kinds[0, 0]
-    contract.target_value = contract.target_values[0, 0]
-    contract.target_is_limit = contract.target_limits[0, 0]
+def _target_terms(take_profit: TakeProfit | None, rows: Rows) -> Terms:
+    if take_profit is None:
+        return {}
+    targets = take_profit if isinstance(take_profit, tuple) else (take_profit,)
+    kinds = [int(_TARGET_KINDS[target.type]) for target in targets]
+    values = [target.value for target in targets]
+    limits = [int(target.order_type == "limit") for target in targets]
+    features = [
+        rows[target.feature] if isinstance(target, AtrMultipleTarget) else _NO_ROW for target in targets
+    ]
+    portions = [target.portion_pct / 100 if isinstance(target, Rung) else 1.0 for target in targets]
+    return {
+        "target_count": len(targets),
+        "target_kinds": _padded(kinds, int(DistanceKind.NONE)),
+        "target_values": _padded(values, 0.0),
+        "target_features": _padded(features, _NO_ROW),
+        "target_portions": _padded(portions, 0.0),
+        "target_limits": _padded(limits, 0),
+        "target_kind": kinds[0],
+        "target_value": values[0],
+        "target_is_limit": limits[0],
+    }
 
 
-def _fill_size(contract: Records, card: IdeaCard, rows: Rows) -> None:
+def _padded(of_targets: list[Any], filler: float) -> list[Any]:
+    return of_targets + [filler] * (MAX_TARGETS - len(of_targets))
+
+
+def _size_terms(card: IdeaCard, rows: Rows) -> Terms:
     risk = card.risk_model
-    contract.max_notional = np.inf if risk.max_notional_usdt is None else risk.max_notional_usdt
-    leverage_cap = risk.max_effective_leverage
-    contract.max_effective_leverage = np.inf if leverage_cap is None else leverage_cap
-    contract.sizing_feature = _NO_ROW
+    terms: Terms = {}
+    if risk.max_notional_usdt is not None:
+        terms["max_notional"] = risk.max_notional_usdt
+    if risk.max_effective_leverage is not None:
+        terms["max_effective_leverage"] = risk.max_effective_leverage
     match sizing := risk.sizing:
         case PercentEquitySizing():
-            contract.sizing_kind = int(SizingKind.PERCENT_EQUITY)
-            contract.sizing_value = sizing.equity_pct
+            kind, value = SizingKind.PERCENT_EQUITY, sizing.equity_pct
         case FixedUsdtSizing():
-            contract.sizing_kind = int(SizingKind.FIXED_USDT)
-            contract.sizing_value = sizing.notional_usdt
+            kind, value = SizingKind.FIXED_USDT, sizing.notional_usdt
         case RiskBasedSizing():
-            contract.sizing_kind = int(SizingKind.RISK_BASED)
-            contract.sizing_value = sizing.risk_pct
+            kind, value = SizingKind.RISK_BASED, sizing.risk_pct
         case VolatilityTargetSizing():
             role = card.features[sizing.feature.partition(".")[0]].tf
             bars_per_year = card.timeframes.timeframe(role).bars_per_year()
-            contract.sizing_kind = int(SizingKind.VOLATILITY_TARGET)
             # the year's share of equity, brought down to one bar: quantity = equity * this / feature
-            contract.sizing_value = sizing.annual_volatility_pct / 100 / sqrt(bars_per_year)
-            contract.sizing_feature = rows[sizing.feature]
+            kind, value = (
+                SizingKind.VOLATILITY_TARGET,
+                sizing.annual_volatility_pct / 100 / sqrt(bars_per_year),
+            )
+            terms["sizing_feature"] = rows[sizing.feature]
+    return terms | {"sizing_kind": int(kind), "sizing_value": value}
 
 
-def _fill_policy(contract: Records, policy: PositionPolicy) -> None:
-    contract.allow_long = "long" in policy.directions
-    contract.allow_short = "short" in policy.directions
-    contract.allow_flip = policy.allow_flip
-    contract.cooldown_bars = policy.cooldown_bars
-    contract.max_bars = policy.max_bars_in_trade or 0
-    contract.add_profit_pct = -np.inf
+def _policy_terms(policy: PositionPolicy) -> Terms:
+    terms: Terms = {
+        "allow_long": int("long" in policy.directions),
+        "allow_short": int("short" in policy.directions),
+        "allow_flip": int(policy.allow_flip),
+        "cooldown_bars": policy.cooldown_bars,
+        "max_bars": policy.max_bars_in_trade or 0,
+    }
     if (scale_in := policy.scale_in) is not None:
-        contract.max_adds = scale_in.max_adds
-        contract.add_fraction = scale_in.size_pct / 100
+        terms |= {"max_adds": scale_in.max_adds, "add_fraction": scale_in.size_pct / 100}
         if scale_in.min_profit_pct is not None:
-            contract.add_profit_pct = scale_in.min_profit_pct
+            terms["add_profit_pct"] = scale_in.min_profit_pct
+    return terms

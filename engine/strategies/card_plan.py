@@ -15,7 +15,6 @@ from engine.features.builder import feature_outputs, feature_warmup
 from engine.features.checks import check_feature
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.features import FeatureSpec
-from engine.idea_card.level_features import level_features_in
 from engine.idea_card.load import load_card, load_cards
 from engine.idea_card.stops import AtrMultipleStop, TrailingAtrStop
 from engine.idea_card.targets import AtrMultipleTarget
@@ -152,7 +151,7 @@ def load_plans(folder: Path) -> PlanFolder:
 
 def _level_problems(card: IdeaCard, names: NameTable) -> list[CardProblem]:
     problems = []
-    for where, name in level_features_in(card.canonical_form()):
+    for where, name in card.level_feature_places():
         try:
             names.resolve(name)
         except UnknownName as unknown:
