@@ -131,6 +131,30 @@ def native_trix(c, length, signal):
     return frame.iloc[:, 0].to_numpy(), frame.iloc[:, 1].to_numpy()
 
 
+def pine_supertrend(c, length, multiplier):
+    """The rules of TradingView's reference manual for `ta.supertrend`, whose direction has the other sign."""
+    ranges = np.r_[c["high"][0] - c["low"][0], talib.TRANGE(c["high"], c["low"], c["close"])[1:]]
+    mean = np.full(ranges.size, np.nan)
+    mean[length - 1] = ranges[:length].mean()
+    for i in range(length, ranges.size):
+        mean[i] = (mean[i - 1] * (length - 1) + ranges[i]) / length
+    lower, upper, line, pine = 0.0, 0.0, np.nan, np.full(ranges.size, np.nan)
+    lines = pine.copy()
+    for i in range(length - 1, ranges.size):
+        middle, off = (c["high"][i] + c["low"][i]) / 2, multiplier * mean[i]
+        before, was_upper = c["close"][i - 1], line == upper
+        lower = middle - off if middle - off > lower or before < lower else lower
+        upper = middle + off if middle + off < upper or before > upper else upper
+        if i == length - 1:
+            pine[i] = 1
+        elif was_upper:
+            pine[i] = -1 if c["close"][i] > upper else 1
+        else:
+            pine[i] = 1 if c["close"][i] < lower else -1
+        lines[i] = line = lower if pine[i] == -1 else upper
+    return lines, -pine
+
+
 def talib_trix(c, length, signal):
     line = talib.TRIX(c["source"], length)
     return line, talib.SMA(line, signal)
@@ -229,7 +253,7 @@ CASES = (
     Case("adx", {"length": 14}, (Other(talib_adx), Other(native_adx, settle=600))),
     Case("aroon", {"length": 14}, (Other(talib_aroon), Other(native_aroon))),
     # pandas-ta's supertrend and psar follow no published definition
-    Case("supertrend", {"length": 10, "multiplier": 3.0}),
+    Case("supertrend", {"length": 10, "multiplier": 3.0}, (Other(pine_supertrend),)),
     Case("psar", {"af0": 0.02, "af": 0.02, "max_af": 0.2}, (Other(talib_psar),)),
     Case("true_range", {}, (Other(native_of("true_range", *HLC, talib=False)),)),
     Case("atr", {"length": 14}, (Other(of_talib("ATR", *HLC), settle=450),)),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from features_cases import candles
+from features_cases import CASES, candles
 
 import engine.features
 from engine.errors import CardError, DataError, SchemaViolation
@@ -208,7 +208,31 @@ def test_pandas_ta_is_imported_in_one_file():
     assert importers == ["features/vendor.py"]
 
 
+COMPUTE_ALL_OF_OURS = """
+import sys
+import numpy as np
+from engine.features.builder import compute_feature
+from engine.features.registry import INDICATORS
+from engine.features.spec import Implementation
+from engine.idea_card.features import FeatureSpec
+
+columns = {name: np.arange(1.0, 90.0) for name in ("open", "high", "low", "close", "volume")}
+for params in {params}:
+    if INDICATORS[params[0]].implementation is Implementation.OURS:
+        source = "close" if INDICATORS[params[0]].takes_source else None
+        compute_feature(FeatureSpec(indicator=params[0], params=params[1], source=source, tf="exec"), columns)
+print(*{"pandas", "pandas_ta", "talib"} & set(sys.modules))
+"""
+
+
+def test_our_own_kernels_need_no_other_library():
+    code = COMPUTE_ALL_OF_OURS.replace("{params}", repr([(case.name, case.params) for case in CASES]))
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == ""
+
+
 def test_checking_a_card_imports_no_indicator_library():
-    code = "import sys, engine.features.checks; print(*{'numba', 'pandas_ta', 'talib'} & set(sys.modules))"
+    heavy = {"numba", "pandas", "pandas_ta", "talib"}
+    code = f"import sys, engine.features.checks, engine.features.builder; print(*{heavy} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == ""
