@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.backtest.measure import bars_held
 from engine.sim.market import MarketBars
 from engine.sim.simulate import SimulationOutput
 from engine.sim.state import Direction, FillReason, Records
@@ -72,7 +73,6 @@ def trades_frame(trades: Records, bar_ms: int) -> pd.DataFrame:
     side, size, entry = trades.direction, trades.quantity, trades.entry_price
     net = trades.gross_pnl - trades.fees + trades.funding
     extremes = (side * size * (trades.lowest_price - entry), side * size * (trades.highest_price - entry))
-    bars_held = trades.exit_bar - trades.entry_bar
     return pd.DataFrame(
         {
             "trade_id": trades.trade_id,
@@ -97,7 +97,7 @@ def trades_frame(trades: Records, bar_ms: int) -> pd.DataFrame:
             "mae_usdt": np.minimum(*extremes),
             "mfe_usdt": np.maximum(*extremes),
             "r_multiple": net / (trades.risk_distance * size),
-            "bars_held": bars_held + (trades.ts_exit - trades.ts_entry > bars_held * bar_ms),
+            "bars_held": bars_held(trades, bar_ms),
             "exit_reason": _text(_REASONS[trades.reason]),
             "ambiguous": trades.ambiguous.astype(bool),
         }

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from engine.backtest.result import BacktestResult
-from engine.metrics.compute import Metrics, compute_metrics
+from typing import TYPE_CHECKING
+
+from engine.backtest.prepare import PreparedFrame
+from engine.metrics.basic import BasicMetrics, basic_metrics
+from engine.sim.simulate import SimulationOutput, simulate
+from engine.sim.state import FillReason, Integers, Records
+
+if TYPE_CHECKING:
+    from engine.backtest.result import BacktestResult
+    from engine.metrics.compute import Metrics
 
 
 def measure(result: BacktestResult) -> Metrics:
     """Return every metric of a run; see `engine.metrics.compute`."""
+    # frames and what computes on them are a second of imports, which `evaluate` does without
+    from engine.metrics.compute import compute_metrics
+
     return compute_metrics(
         result.equity,
         result.trades,
@@ -17,3 +28,48 @@ def measure(result: BacktestResult) -> Metrics:
         bars_per_year=result.exec_timeframe.bars_per_year(),
         counters=result.counters,
     )
+
+
+def evaluate(prepared: PreparedFrame) -> BasicMetrics:
+    """Run a prepared card and return its basic metrics, without making frames on the way.
+
+    Raises
+    ------
+    SimulationError
+        If the signals do not belong to the bars.
+    """
+    account = prepared.plan.card.account
+    output = simulate(
+        prepared.bars,
+        prepared.signals,
+        prepared.funding,
+        prepared.contract,
+        prepared.tiers,
+        account.starting_equity_usdt,
+    )
+    return basic_metrics_of(prepared, output)
+
+
+def basic_metrics_of(prepared: PreparedFrame, output: SimulationOutput) -> BasicMetrics:
+    """Return the basic metrics of what a prepared run has left behind."""
+    bars, trades = prepared.bars, output.trades
+    return basic_metrics(
+        bars.ts_open[: output.bars],
+        output.equity,
+        bar_ms=bars.bar_ms,
+        bars_per_year=prepared.plan.card.timeframes.exec.bars_per_year(),
+        starting_equity_usdt=float(prepared.plan.card.account.starting_equity_usdt),
+        trade_net_pnl=trades.gross_pnl - trades.fees + trades.funding,
+        bars_held=int(bars_held(trades, bars.bar_ms).sum()),
+        fees_usdt=float(output.fills.fee.sum()),
+        funding_usdt=float(output.payments.amount.sum()),
+        liquidations=int((trades.reason == FillReason.LIQUIDATION).sum()),
+        ambiguous_trades=int(trades.ambiguous.sum()),
+    )
+
+
+def bars_held(trades: Records, bar_ms: int) -> Integers:
+    """Return how many bars each trade was held: the entry bar counts, and the exit bar if left inside."""
+    between = trades.exit_bar - trades.entry_bar
+    held: Integers = between + (trades.ts_exit - trades.ts_entry > between * bar_ms)
+    return held

@@ -59,9 +59,14 @@ def exposure_metrics(
     leverage /= divisor
     held = int(np.count_nonzero(leverage > 0))  # counting booleans is ten times faster
     return ExposureMetrics(
-        time_in_market_pct=min(bars_held / len(equity), 1.0) * 100 if len(equity) else math.nan,
+        time_in_market_pct=time_in_market_pct(bars_held, len(equity)),
         average_leverage=float(leverage.sum()) / held if held else math.nan,
         peak_leverage=float(leverage.max(initial=0.0)),
         peak_margin_use_pct=float(np.max(used_margin / divisor, initial=0.0)) * 100,
         liquidations=liquidations,
     )
+
+
+def time_in_market_pct(bars_held: int, bars: int) -> float:
+    """Return `bars held / bars`, at most 1, in percent; NaN without bars."""
+    return min(bars_held / bars, 1.0) * 100 if bars else math.nan

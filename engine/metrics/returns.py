@@ -96,7 +96,11 @@ def return_metrics(
 
 
 def daily_returns(
-    ts_close: NDArray[np.int64], equity: NDArray[np.float64], *, starting_equity_usdt: float
+    ts: NDArray[np.int64],
+    equity: NDArray[np.float64],
+    *,
+    starting_equity_usdt: float,
+    bar_ms: int = 0,
 ) -> NDArray[np.float64]:
     """Return the returns of successive UTC days, as fractions: `E(day) / E(day before) - 1`.
 
@@ -104,12 +108,21 @@ def daily_returns(
     the day that ends there. The first day is measured against the starting equity. A day in which no bar
     closes gives no return. Once the equity is zero or less there is nothing to earn on: the day of the
     loss is the last.
+
+    Parameters
+    ----------
+    ts : int64 array of shape (bars,)
+        UTC milliseconds, ascending; bars close at `ts + bar_ms`.
+    equity : float64 array of shape (bars,)
+    starting_equity_usdt : float
+    bar_ms : int
+        0 where `ts` are the closes.
     """
     if not len(equity):
         return np.empty(0)
-    first_end = ((int(ts_close[0]) - 1) // DAY_MS + 1) * DAY_MS
-    day_ends = np.arange(first_end, int(ts_close[-1]) + DAY_MS, DAY_MS)
-    last_bars = np.unique(np.searchsorted(ts_close, day_ends, side="right") - 1)
+    first_end = ((int(ts[0]) + bar_ms - 1) // DAY_MS + 1) * DAY_MS
+    day_ends = np.arange(first_end, int(ts[-1]) + bar_ms + DAY_MS, DAY_MS)
+    last_bars = np.unique(np.searchsorted(ts, day_ends - bar_ms, side="right") - 1)
     points = np.concatenate(([starting_equity_usdt], equity[last_bars]))
     blown = np.flatnonzero(points <= 0)
     if len(blown):

@@ -70,9 +70,14 @@ class MarketBars:
     def __post_init__(self) -> None:
         object.__setattr__(self, "ts_open", fixed(self.ts_open, np.int64))
         object.__setattr__(self, "is_filled", fixed(self.is_filled, np.bool_))
-        marks_are_own = any(getattr(self, f"mark_{name}") is not getattr(self, name) for name in _PRICES)
-        for name in _COLUMNS:
-            object.__setattr__(self, name, fixed(getattr(self, name), np.float64))
+        marks_are_own = False
+        for name in _PRICES:
+            price, mark = getattr(self, name), getattr(self, f"mark_{name}")
+            kept = fixed(price, np.float64)
+            object.__setattr__(self, name, kept)
+            object.__setattr__(self, f"mark_{name}", kept if mark is price else fixed(mark, np.float64))
+            marks_are_own |= mark is not price
+        object.__setattr__(self, "volume", fixed(self.volume, np.float64))
         for name in (*_COLUMNS, "is_filled"):
             if len(getattr(self, name)) != len(self.ts_open):
                 raise SimulationError(
@@ -83,6 +88,20 @@ class MarketBars:
 
     def __len__(self) -> int:
         return len(self.ts_open)
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether there are mark klines, and not the last price in their place."""
+        return self.mark_close is not self.close
+
+    def cut(self, rows: slice) -> MarketBars:
+        """Return some of the bars."""
+        parts = {name: getattr(self, name)[rows] for name in (*_PRICES, "ts_open", "is_filled", "volume")}
+        marks = {
+            f"mark_{name}": getattr(self, f"mark_{name}")[rows] if self.has_marks else parts[name]
+            for name in _PRICES
+        }
+        return MarketBars(bar_ms=self.bar_ms, **parts, **marks)
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,10 +87,10 @@ def simulate(
     count = len(bars)
     if len(signals.bits) != count:
         raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
-    # the stop's feature comes first and the target's last; they are the same row where there is one only
     none = np.empty(0)
     stop_feature, target_feature = (
-        signals.features[row] if len(signals.features) else none for row in (0, -1)
+        signals.features[row] if 0 <= row < len(signals.features) else none
+        for row in (int(contract.stop_feature_long[0]), int(contract.target_features[0, 0]))
     )
     account = new_state(starting_equity_usdt, funding.ts)
     fills, trades = new_records(_FIRST_CAPACITY, FILL_DTYPE), new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE)

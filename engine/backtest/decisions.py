@@ -1,0 +1,104 @@
+"""What a card decides at each close of a window: its rules as bits, and the features its orders look at."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.backtest.history import History, Window
+from engine.backtest.visible import VisibleColumns
+from engine.errors import DataError
+from engine.rules.compile import evaluate_rules
+from engine.sim.market import BarSignals
+from engine.sim.state import Floats, SignalBit, SignalBits
+from engine.strategies.card_plan import CardPlan
+
+_BIT_OF_RULE = {
+    "entry_long": SignalBit.ENTER_LONG,
+    "exit_long": SignalBit.EXIT_LONG,
+    "entry_short": SignalBit.ENTER_SHORT,
+    "exit_short": SignalBit.EXIT_SHORT,
+}
+_ENTRIES = np.int8(SignalBit.ENTER_LONG | SignalBit.ENTER_SHORT)
+_EXITS = np.int8(SignalBit.EXIT_LONG | SignalBit.EXIT_SHORT)
+
+
+def decisions(plan: CardPlan, history: History, window: Window) -> BarSignals:
+    """Return the signals of a card in a window.
+
+    There are none before everything a decision may look at is warm. Outside the card's trading session there
+    are no entries; where it closes positions then, both exits are signalled there.
+
+    Raises
+    ------
+    DataError
+        If the data are too short for the warm-up.
+    """
+    columns = VisibleColumns(plan, history)
+    warm = _first_warm_bar(plan, history)
+    rows = window.rows
+    if warm >= rows.stop:
+        raise DataError(
+            f"card {plan.card.id}: too little data for the warm-up of {history.symbol}: "
+            f"the first bar everything is known at would be number {warm + 1}, and there are {rows.stop}",
+            way_out="sync an earlier start (TRADE_HISTORY_START), or choose a later end",
+        )
+    bits = _verdicts(plan, history, columns)[rows]
+    session = plan.card.position_policy.trading_session
+    if session is not None:
+        inside = session.entries_allowed(window.bars.ts_open + window.bars.bar_ms)
+        bits = np.where(inside, bits, bits & ~_ENTRIES)
+        if session.close_outside:
+            bits = np.where(inside, bits, bits | _EXITS)
+    if warm > rows.start:
+        bits = bits.copy()
+        bits[: warm - rows.start] = 0
+    return BarSignals(bits, _levels(plan, history, columns, rows))
+
+
+def _verdicts(plan: CardPlan, history: History, columns: VisibleColumns) -> SignalBits:
+    """Return the bits of the rules at every exec bar; sets that differ only in their orders share them."""
+    exec_timeframe = plan.card.timeframes.exec
+    count = len(history.bars(exec_timeframe))
+
+    def evaluate() -> SignalBits:
+        bits: SignalBits = np.zeros(count, np.int8)
+        for rule, holds in evaluate_rules(plan.rules, columns).items():
+            np.bitwise_or(bits, holds.view(np.int8) * np.int8(_BIT_OF_RULE[rule]), out=bits)
+        bits.flags.writeable = False
+        return bits
+
+    meanings = frozenset((each, columns.meaning_of(each)) for each in plan.rules.references())
+    return history.kept(("verdicts", exec_timeframe, plan.rules, meanings), evaluate)
+
+
+def _first_warm_bar(plan: CardPlan, history: History) -> int:
+    """Return the first exec bar at whose close every role is warm; the number of bars if there is none."""
+    exec_timeframe = plan.card.timeframes.exec
+    count = len(history.bars(exec_timeframe))
+    first = 0
+    for role, timeframe in plan.card.timeframes.roles().items():
+        rows = plan.warmup_bars(role)
+        if timeframe is exec_timeframe:
+            warm = min(rows, count)
+        else:
+            warm = history.alignment(exec_timeframe, timeframe).first_bar_with(rows)
+        first = max(first, warm)
+    return first
+
+
+def _levels(plan: CardPlan, history: History, columns: VisibleColumns, rows: slice) -> Floats:
+    """Return the features of the orders, float64[features, bars of the window]."""
+    references = plan.level_references
+
+    def stack() -> Floats:
+        levels = np.empty((len(references), rows.stop - rows.start))
+        for row, reference in enumerate(references):
+            levels[row] = columns.column(reference.name, reference.role, reference.offset)[rows]
+        levels.flags.writeable = False
+        return levels
+
+    if len(references) == 1:
+        [only] = references
+        return columns.column(only.name, only.role, only.offset)[None, rows]
+    meanings = tuple(columns.meaning_of(reference) for reference in references)
+    return history.kept(("levels", rows.start, rows.stop, plan.card.timeframes.exec, meanings), stack)

@@ -1,0 +1,59 @@
+"""A card's columns over a history: what its rules and orders can look at, by the card's own names."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from engine.backtest.history import History
+from engine.errors import SimulationError
+from engine.market_data.price_columns import PRICE_NAMES, price_column
+from engine.rules.names import Reference
+from engine.runtime.alignment import shifted
+from engine.runtime.feed import EXEC_ROLE
+from engine.sim.state import Floats
+from engine.strategies.card_plan import CardPlan
+
+
+class VisibleColumns:
+    """The columns of one card as they were visible at each of its exec bars. A source for `engine.rules`."""
+
+    def __init__(self, plan: CardPlan, history: History) -> None:
+        self._plan = plan
+        self._history = history
+        self._roles = plan.card.timeframes.roles()
+
+    def column(self, name: str, role: str, offset: int) -> Floats:
+        """Return a price or feature at each exec bar's close: float64[exec bars], NaN where not there yet.
+
+        Raises
+        ------
+        SimulationError
+            If the card has no such column there.
+        """
+        timeframe, values = self._roles[role], self._values(name, role)
+        if role == EXEC_ROLE:
+            return shifted(values, offset)
+        return self._history.alignment(self._roles[EXEC_ROLE], timeframe).spread(values, offset)
+
+    def meaning_of(self, reference: Reference) -> Hashable:
+        """Return what a reference stands for whatever the card calls it: equal for equal columns."""
+        name, _, output = reference.name.partition(".")
+        feature = self._plan.card.features.get(name)
+        timeframe = self._roles[reference.role]
+        return (timeframe, name if feature is None else feature, output, reference.offset)
+
+    def _values(self, name: str, role: str) -> Floats:
+        timeframe = self._roles[role]
+        feature = self._plan.card.features.get(name.partition(".")[0])
+        if feature is not None and feature.tf == role:
+            return self._history.feature(timeframe, feature)[name.partition(".")[2]]
+        if name not in PRICE_NAMES:
+            raise SimulationError(
+                f"card {self._plan.card.id} has no {name!r} on {role}",
+                way_out=f"use a feature of that timeframe, or one of {', '.join(PRICE_NAMES)}",
+            )
+        bars = self._history.bars(timeframe)
+        return price_column({part: getattr(bars, part) for part in _STORED}, name)
+
+
+_STORED = ("open", "high", "low", "close", "volume")
