@@ -55,12 +55,17 @@ class BacktestEngine:
 
 def run_id(prepared: PreparedFrame) -> str:
     """Return the id of a run: SHA-256 over system hash, data fingerprint, symbol and window."""
+    return run_id_of(prepared.plan.system_hash, prepared.data_fingerprint, prepared.symbol, prepared.window)
+
+
+def run_id_of(system_hash: str, data_fingerprint: str, symbol: str, window: tuple[int, int]) -> str:
+    """Return the id of the run of a card that need not be prepared for it."""
     return hash_of(
         {
-            "system_hash": prepared.plan.system_hash,
-            "data_fingerprint": prepared.data_fingerprint,
-            "symbol": prepared.symbol,
-            "window": prepared.window,
+            "system_hash": system_hash,
+            "data_fingerprint": data_fingerprint,
+            "symbol": symbol,
+            "window": window,
         }
     )
 

@@ -55,7 +55,6 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     from engine.backtest.sweep_history import SWEPT_METRICS, history_from_store
     from engine.backtest.sweep_results import SweepJournal, results_table
     from engine.metrics.catalogue import metric_spec
-    from engine.strategies.card_plan import plan_card
 
     if asked.by not in SWEPT_METRICS:
         raise ConfigurationError(
@@ -69,7 +68,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     history = history_from_store(
         space.card, asked.symbol, market_store(context.settings), start_ms=start_ms, end_ms=end_ms
     )
-    out = asked.out or _default_out(space, asked, sets, history.data_fingerprint, context.settings)
+    out = asked.out or _default_out(space, asked, sets, history.history.data_fingerprint, context.settings)
     reused = 0
 
     with SweepJournal(out, SWEPT_METRICS) as journal:
@@ -100,7 +99,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
         "card_version": card.version,
         "symbol": asked.symbol,
         "timeframe": card.timeframes.exec,
-        "window": history.window(plan_card(space.card)),
+        "window": history.window(space.card),
         "sets": len(results),
         "reused": reused,
         "by": asked.by,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from backtest_case import CARD, candles, funding, hourly, instrument
 
+from engine.backtest.candles import Candles
+from engine.backtest.history import History
+from engine.backtest.prepare import funding_from_frame
 from engine.backtest.sweep_history import SweepHistory
 from engine.idea_card.load import space_from_text
 from engine.idea_card.parameter_space import ParameterSpace
@@ -34,9 +37,11 @@ def history(**window: int) -> SweepHistory:
     """Return the case's market, with nothing computed yet."""
     frame = candles()
     return SweepHistory(
-        "BTCUSDT",
-        {Timeframe.M15: frame, Timeframe.H1: hourly(frame)},
-        funding(frame),
-        instrument(),
+        History(
+            "BTCUSDT",
+            {Timeframe.M15: Candles.from_frame(frame), Timeframe.H1: Candles.from_frame(hourly(frame))},
+            funding_from_frame(funding(frame)),
+            instrument(),
+        ),
         **window,
     )

@@ -69,7 +69,7 @@ def test_a_window_is_the_window_of_the_run_alone():
     case = prepared(card=plan_card(made.card), **bounds)
     assert result.run_id == run_id(case)
     assert exactly(result.metrics) == exactly(vars(measure(BacktestEngine().run(case))))
-    assert history(**bounds).window(case.plan) == case.window
+    assert history(**bounds).window(case.plan.card) == case.window
 
 
 @pytest.mark.parametrize("workers", [2, 3])
@@ -89,7 +89,7 @@ def test_each_distinct_feature_is_computed_once():
     made, market = space(), history()
     run_sweep(made, list(made.grid()), market.new_runner, workers=2)
     # three fast and two slow averages, the atr, the trend
-    assert market.features_computed == 3 + 2 + 1 + 1
+    assert market.history.features_computed == 3 + 2 + 1 + 1
 
 
 # ---- results
