@@ -70,7 +70,7 @@ ENTRIES = (
             "upper while it is -1 (down); it turns when a bar closes beyond it. Starts down."
         ),
         published=(
-            "Olivier Seban; the rules in TradingView's reference manual for ta.supertrend, whose direction has "
+            "Olivier Seban; the rules of TradingView's manual for ta.supertrend, whose direction has "
             "the opposite sign (this is pandas-ta's). pandas-ta takes 8 s for a year of minutes and compares "
             "the close with the band of the bar before: not used."
         ),
