@@ -14,9 +14,10 @@ from functools import cached_property
 from typing import Any
 
 from engine.errors import CardError, CardProblem, ConfigurationError
+from engine.idea_card.binding import Binder
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.findings import did_you_mean
-from engine.idea_card.frozen import to_plain
+from engine.idea_card.frozen import freeze, to_plain
 from engine.idea_card.parameter_constraints import Constraint
 from engine.idea_card.parameters import Parameter, whole_or_not
 from engine.idea_card.placeholders import PARAMETERS, filled, without_blocks
@@ -121,7 +122,7 @@ class ParameterSpace:
         for name, parameter in self.parameters.items():
             if name not in values:
                 continue
-            binding[name] = whole_or_not(values[name])
+            binding[name] = freeze(whole_or_not(values[name]))
             if not parameter.allows(binding[name]):
                 path = f"{PARAMETERS}.{name}"
                 way_out = f"bind {parameter.says()}, or change the range"
@@ -153,7 +154,10 @@ class ParameterSpace:
 
     def bind_complete(self, binding: Binding) -> IdeaCard:
         """Bind a set that `grid`, `sample` or `complete` gave, which is not checked a second time."""
-        return card_of(self.source, filled(self._template, {k: _thawed(v) for k, v in binding.items()}))
+        card = self._binder.bind(binding)
+        if card is not None:
+            return card
+        return card_of(self.source, filled(self._template, to_plain(binding)))
 
     def range_problems(self, check: Callable[[IdeaCard], object]) -> list[CardProblem]:
         """Return the ends of ranges, and the values of lists, that `check` refuses with a CardError.
@@ -178,16 +182,16 @@ class ParameterSpace:
     def _template(self) -> Any:
         return without_blocks(self.source.data)
 
+    @cached_property
+    def _binder(self) -> Binder:
+        return Binder(self.card, self._template)
+
     def _at(self, place: tuple[int, ...], axes: list[tuple[Any, ...]]) -> Binding:
         values = (axis[position] for axis, position in zip(axes, place, strict=True))
         return dict(zip(self.parameters, values, strict=True))
 
     def _holds(self, binding: Mapping[str, Any]) -> bool:
         return all(constraint.holds(binding) for constraint in self.constraints)
-
-
-def _thawed(value: Any) -> Any:
-    return value if isinstance(value, int | float | str) else to_plain(value)
 
 
 def _range_problem(name: str, parameter: Parameter, choice: Any, cause: CardProblem) -> CardProblem:

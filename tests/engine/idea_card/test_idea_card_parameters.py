@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from idea_card_example import EXAMPLE
 
 from engine.errors import CardError, ConfigurationError
-from engine.idea_card.load import card_from_text, load_card, load_space, space_from_text
+from engine.idea_card.load import card_from_plain, card_from_text, load_card, load_space, space_from_text
 from engine.idea_card.parameters import Parameter
 
 FREE = (
@@ -208,6 +209,76 @@ def test_binding_is_the_same_as_writing_the_values(data):
     written = card_from_text(text, "written.yaml")
     assert space.bind(binding) == written
     assert space.bind(binding).system_hash() == written.system_hash()
+
+
+# What stands for each block of the example, for cards that are free in all kinds of places.
+PLACES = {
+    "symbols: [BTCUSDT, 1000PEPEUSDT]": ("symbols: {param: x}", "[[BTCUSDT], [ETHUSDT, SOLUSDT]]"),
+    "BTCUSDT, 1000PEPEUSDT": ("{param: x}, SOLUSDT", "[BTCUSDT, ETHUSDT]"),
+    "version: 1.2.3": ("version: {param: x}", "[1.0.0, 2.0.0]"),
+    "allow_flip: true": ("allow_flip: {param: x}", "[true, false]"),
+    "min_trades: 100": ("min_trades: {param: x}", "[100, 200]"),
+    "{indicator: ema, params: {length: 9}, source: close, tf: exec}": (
+        "{param: x}",
+        "[{indicator: ema, params: {length: 9}, source: close, tf: exec}, "
+        "{indicator: sma, params: {length: 5}, source: close, tf: mtf}]",
+    ),
+    "{model: risk_based, risk_pct: 1.0}": (
+        "{model: fixed_usdt, notional_usdt: {param: x}}",
+        "[100, 250.5]",
+    ),
+    '[close, cross_above, ema_fast]': ("[close, cross_above, {param: x}]", "[ema_fast, bands.lower, 3]"),
+    "exit_short: [close, between, [1, 2.5]]": ("exit_short: {param: x}", '[null, [close, ">", 3]]'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", PLACES)
+def test_whatever_is_free_binds_as_it_would_be_written(written):
+    free, values = PLACES[written]
+    text = EXAMPLE.replace(written, free)
+    listed = yaml.safe_load(values)
+    default = yaml.safe_dump(listed[0], default_flow_style=True).removesuffix("...\n").strip()
+    space = space_from_text(
+        f"{text}parameters: {{x: {{default: {default}, values: {values}}}}}\n", "free.yaml"
+    )
+    # twice, and the other way round: what one set leaves behind must not show in another
+    for value in (*listed, *reversed(listed)):
+        written_out = yaml.safe_load(text.replace("{param: x}", "PLACE"))
+        card = space.bind({"x": value})
+        fixed = card_from_plain(put(written_out, value), "written.yaml")
+        assert card == fixed
+        assert card.system_hash() == fixed.system_hash()
+        assert repr(card) == repr(fixed)
+
+
+def put(data, value):
+    """Return plain data with `value` where PLACE stands."""
+    if data == "PLACE":
+        return value
+    if isinstance(data, dict):
+        return {key: put(item, value) for key, item in data.items()}
+    return [put(item, value) for item in data] if isinstance(data, list) else data
+
+
+def test_true_and_1_are_two_values_of_one_place():
+    text = EXAMPLE.replace("allow_flip: true", "allow_flip: {param: x}")
+    blocks = "parameters: {x: {default: true, values: [true, false]}, y: {default: 1, values: [1, 0]}}\n"
+    text = text.replace("cooldown_bars: 2", "cooldown_bars: {param: y}") + blocks
+    space = space_from_text(text, "free.yaml")
+    bound = [space.bind(binding).position_policy for binding in space.grid()]
+    assert [(p.allow_flip, p.cooldown_bars) for p in bound] == [(True, 1), (True, 0), (False, 1), (False, 0)]
+    with pytest.raises(CardError, match="cannot have this value"):
+        space.bind({"x": 1})
+
+
+def test_a_set_that_only_the_whole_card_can_refuse_is_refused():
+    # each block is in order by itself: together, the time stop comes after the longest time in trade
+    text = small(SMALL.replace("[2, 3]", "[3, 9]")).replace(
+        "  max_notional", "  time_stop: {bars: 5, min_profit_pct: 0}\n  max_notional"
+    )
+    text = text.replace("default: 3,", "default: 9,")
+    found = problems(text)
+    assert "risk_model.time_stop.bars" in found["parameters.slow.values[0]"].problem
 
 
 def test_sets_have_different_hashes():
