@@ -15,10 +15,10 @@ from engine.features.builder import feature_outputs, feature_warmup
 from engine.features.checks import check_feature
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.features import FeatureSpec
-from engine.idea_card.load import load_card, load_cards
+from engine.idea_card.load import load_cards, load_space
 from engine.idea_card.stops import AtrMultipleStop, TrailingAtrStop
 from engine.idea_card.targets import AtrMultipleTarget
-from engine.idea_card.yaml_source import key_path, read_yaml
+from engine.idea_card.yaml_source import key_path
 from engine.rules.names import NameTable, Reference, UnknownName
 from engine.rules.parse import parse_signal_rules
 from engine.rules.rule_set import RuleSet
@@ -121,13 +121,18 @@ def load_plan(path: Path) -> CardPlan:
     Raises
     ------
     CardError
-        With file, line, key path, value and way out of every problem.
+        With file, line, key path, value and way out of every problem; also where a parameter's range leads
+        to a card that makes no sense.
     """
-    card = load_card(path)
+    space = load_space(path)
     try:
-        return plan_card(card)
+        plan = plan_card(space.card)
     except CardError as error:
-        raise read_yaml(path).error(error.problems) from None
+        raise space.source.error(error.problems) from None
+    problems = space.range_problems(plan_card)
+    if problems:
+        raise space.source.error(problems)
+    return plan
 
 
 def load_plans(folder: Path) -> PlanFolder:
