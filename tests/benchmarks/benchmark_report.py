@@ -1,0 +1,109 @@
+"""How figures are shown: what was asked beside what was measured; and measuring in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number, the most it may be (None: shown for comparison), and what it stands for.
+
+    `value` is the median of several runs; `best` the fastest of them, which other work on the machine
+    disturbs least, and NaN where there was one run only.
+    """
+
+    name: str
+    value: float
+    unit: str
+    at_most: float | None = None
+    note: str = ""
+    best: float = math.nan
+
+    @property
+    def verdict(self) -> str:
+        """Whether the number is what was asked for."""
+        if self.at_most is None:
+            return ""
+        return "met" if self.value <= self.at_most else "NOT MET"
+
+
+def show(figures: Sequence[Figure]) -> None:
+    """Print the figures as one table."""
+    rows = [("", "median", "best", "asked", "", "")]
+    for each in figures:
+        asked = "" if each.at_most is None else f"<= {each.at_most:g} {each.unit}"
+        median, best = f"{_short(each.value)} {each.unit}", _short(each.best)
+        rows.append((each.name, median, best, asked, each.verdict, each.note))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for name, *cells, note in rows:
+        line = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+        print(f"{name:<{widths[0]}}  {line}  {note}".rstrip())
+
+
+def _short(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def timed(
+    name: str,
+    work: Callable[[], object],
+    repeats: int,
+    unit: str,
+    per_second: float,
+    at_most: float | None = None,
+    note: str = "",
+) -> Figure:
+    """Return a figure of how long `work` takes, after a warm-up call; `per_second` units are one second."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - start) * per_second)
+    return Figure(name, statistics.median(taken), unit, at_most, note, best=min(taken))
+
+
+def measured_in_child(
+    command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], float]:
+    """Run a command that prints JSON on its last line; return that and the peak memory in MB.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails, with what it said.
+    """
+    with subprocess.Popen(
+        [str(part) for part in command],
+        cwd=PROJECT,
+        env=os.environ | dict(environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        output, said = process.stdout.read(), process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{command} ended with {process.returncode}: {said.decode()[-2000:]}")
+    return json.loads(output.decode().strip().splitlines()[-1]), usage.ru_maxrss / 1024
+
+
+def own_python(script: str, *arguments: str) -> list[str | Path]:
+    """Return the command that runs a script of this folder with the Python that runs now."""
+    return [sys.executable, HERE / script, *arguments]
