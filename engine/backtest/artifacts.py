@@ -6,6 +6,7 @@ A run's folder is immutable. The manifest is written last, so a folder without o
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 from upath import UPath
@@ -18,19 +19,26 @@ from engine.hashing import canonical_json, sha256_hex
 FRAMES = ("trades", "fills", "equity", "funding")
 RESULT, MANIFEST = "result.json", "manifest.json"
 
+# what a position has is the same at every close until it changes
+_REPETITIVE = {"equity": ("position_size", "used_margin_usdt")}
+
 
 def write_artifacts(result: BacktestResult, folder: UPath) -> dict[str, str]:
     """Write the files of `result` into `folder` and return the hash of each by name.
 
     What is there already is replaced; with the same run id it has the same bytes.
     """
-    files = {RESULT: canonical_json(result.summary()).encode()}
-    for name in FRAMES:
-        files[f"{name}.parquet"] = frame_to_parquet(getattr(result, name))
-    hashes = {name: sha256_hex(data) for name, data in sorted(files.items())}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
+
+    def written(name: str) -> str:
+        data = _content(result, name)
         write_atomically(folder / name, data)
+        return sha256_hex(data)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    names = sorted((RESULT, *(f"{frame}.parquet" for frame in FRAMES)))
+    # compressing and hashing let go of the interpreter, and the equity takes as long as all the others
+    with ThreadPoolExecutor(2) as pool:
+        hashes = dict(zip(names, pool.map(written, names), strict=True))
     write_atomically(folder / MANIFEST, canonical_json({"run_id": result.run_id, "files": hashes}).encode())
     return hashes
 
@@ -77,6 +85,13 @@ def write_atomically(path: UPath, data: bytes) -> None:
     else:
         # An object store shows an object only once it is whole.
         path.write_bytes(data)
+
+
+def _content(result: BacktestResult, name: str) -> bytes:
+    if name == RESULT:
+        return canonical_json(result.summary()).encode()
+    frame = name.removesuffix(".parquet")
+    return frame_to_parquet(getattr(result, frame), repetitive=_REPETITIVE.get(frame, ()))
 
 
 def _corrupt(path: UPath) -> CorruptData:

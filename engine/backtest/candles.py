@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,8 +62,9 @@ class Candles:
     def __len__(self) -> int:
         return len(self.ts_open)
 
+    @cached_property
     def has_mark(self) -> Flags | None:
-        """Return where there is a mark kline, bool[n]; None if there is none anywhere."""
+        """Where there is a mark kline, bool[n]; None if there is none anywhere."""
         if self.mark_open is None:
             return None
         there = np.isfinite(self.mark_open)
@@ -101,7 +103,7 @@ class Candles:
         )
 
     def _complete_marks(self, prices: dict[str, Floats]) -> dict[str, Floats]:
-        there = self.has_mark()
+        there = self.has_mark
         marks = {}
         for name in _MARKS:
             price, mark = prices[name.removeprefix("mark_")], getattr(self, name)

@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
 from engine.runtime.alignment import Alignment
 from engine.sim.market import FundingEvents, MarketBars
-from engine.sim.state import Flags, Floats
+from engine.sim.state import Floats
 from engine.timeframes import MINUTE_MS, Timeframe, format_utc
 
 type Array = NDArray[Any]
@@ -181,7 +180,7 @@ class History:
             return self._windows[key]
 
     def _refuse_uncovered_marks(self, timeframe: Timeframe, rows: slice) -> None:
-        there = self._has_mark.get(timeframe)
+        there = self.candles[timeframe].has_mark
         if there is None or there[rows].all() or not there[rows].any():
             return
         bars = self.bars(timeframe)
@@ -211,10 +210,6 @@ class History:
             )
         inside = slice(*np.searchsorted(ts, (first, last), side="right"))
         return FundingEvents(ts[inside], self.funding.rate[inside], self.funding.mark_price[inside])
-
-    @cached_property
-    def _has_mark(self) -> dict[Timeframe, Flags | None]:
-        return {timeframe: candles.has_mark() for timeframe, candles in self.candles.items()}
 
 
 _INPUTS = ("open", "high", "low", "close", "volume")

@@ -50,39 +50,42 @@ def drawdown_metrics(
     equity: NDArray[np.float64], *, starting_equity_usdt: float, bar_ms: float, cagr_pct: float
 ) -> DrawdownMetrics:
     """Return the family of one equity curve (USDT at each close, float64 array of shape (bars,))."""
-    curve = np.concatenate(([starting_equity_usdt], equity))
-    peak = np.maximum.accumulate(curve)
-    below = np.subtract(peak, curve, out=curve)
-    longest = longest_drawdown_bars(below)
-    largest_usdt = float(below.max())
-    share = np.divide(below, peak, out=peak)  # in place: fresh memory costs more than the arithmetic
-    deepest_pct = float(share.max()) * 100
+    deepest, largest_usdt, total, longest = _falls(np.ascontiguousarray(equity), starting_equity_usdt)
+    deepest_pct = deepest * 100
     return DrawdownMetrics(
         max_drawdown_pct=deepest_pct,
         max_drawdown_usdt=largest_usdt,
-        average_drawdown_pct=float(share[1:].mean()) * 100 if len(equity) else 0.0,
+        average_drawdown_pct=total / len(equity) * 100 if len(equity) else 0.0,
         longest_drawdown_bars=longest,
         longest_drawdown_days=longest * bar_ms / DAY_MS,
         calmar=calmar(cagr_pct, deepest_pct),
     )
 
 
+@compiled
+def _falls(equity: NDArray[np.float64], starting_equity_usdt: float) -> tuple[float, float, float, int]:
+    """Return the deepest fall as a share, the largest in money, the sum of all shares, the longest in bars."""
+    peak, last_peak = starting_equity_usdt, -1  # the starting equity stands before the first bar
+    deepest, largest, total, longest = 0.0, 0.0, 0.0, 0
+    for bar in range(equity.size):
+        value = equity[bar]
+        if value >= peak:
+            # from one peak to the next there is no drawdown
+            if bar - last_peak > max(longest, 1):
+                longest = bar - last_peak
+            peak, last_peak = value, bar
+        else:
+            below = peak - value
+            share = below / peak
+            deepest, largest, total = max(deepest, share), max(largest, below), total + share
+    # a drawdown that has not ended is counted to the last bar
+    return deepest, largest, total, max(longest, equity.size - 1 - last_peak)
+
+
 def drawdown_pct(equity: NDArray[np.float64], *, starting_equity_usdt: float) -> NDArray[np.float64]:
     """Return the distance below the highest equity so far at each close, `(peak - E) / peak`, in percent."""
     peak = np.maximum(np.maximum.accumulate(equity), starting_equity_usdt)
     return (peak - equity) / peak * 100
-
-
-def longest_drawdown_bars(below_peak: NDArray[np.float64]) -> int:
-    """Return the most bars from a peak to the first bar that reaches it again.
-
-    `below_peak` is the distance to the highest value so far, zero at a peak. A drawdown that has not ended
-    is counted to the last bar.
-    """
-    peaks = np.flatnonzero(below_peak <= 0)
-    recovered = int(np.diff(peaks).max(initial=0))  # 1 from one peak to the next: nothing in between
-    unfinished = len(below_peak) - 1 - int(peaks[-1])
-    return max(recovered if recovered > 1 else 0, unfinished)
 
 
 def calmar(cagr_pct: float, max_drawdown_pct: float) -> float:
