@@ -64,7 +64,7 @@ def drawdown_metrics(
 
 @compiled
 def _falls(equity: NDArray[np.float64], starting_equity_usdt: float) -> tuple[float, float, float, int]:
-    """Return the deepest fall as a share, the largest in money, the sum of all shares, the longest in bars."""
+    """Return the deepest share, the largest fall in money, the sum of the shares, and the longest fall."""
     peak, last_peak = starting_equity_usdt, -1  # the starting equity stands before the first bar
     deepest, largest, total, longest = 0.0, 0.0, 0.0, 0
     for bar in range(equity.size):
