@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
-import pandas as pd
 
 from engine.errors import CorruptData
 from engine.metrics.benchmark import BenchmarkMetrics, benchmark_metrics
@@ -19,6 +18,9 @@ from engine.metrics.exposure import ExposureMetrics, exposure_metrics
 from engine.metrics.returns import DAYS_PER_YEAR, ReturnMetrics, return_metrics
 from engine.metrics.trades import TradeMetrics, trade_metrics
 from engine.timeframes import DAY_MS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FAMILIES = (
     ReturnMetrics,

@@ -13,6 +13,9 @@ from engine.timeframes import Timeframe
 type FloatArray = NDArray[np.float64]
 type IntArray = NDArray[np.int64]
 
+EXEC_ROLE = "exec"
+"""The role of the timeframe decisions are made on."""
+
 
 @dataclass(frozen=True, eq=False)
 class Alignment:

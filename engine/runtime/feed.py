@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from engine.errors import SimulationError
 from engine.market_data.price_columns import DERIVED_PRICES, price_column
-from engine.runtime.alignment import Alignment, shifted
+from engine.runtime.alignment import EXEC_ROLE, Alignment, shifted
 from engine.timeframes import Timeframe, format_utc
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 type FloatArray = NDArray[np.float64]
 type IntArray = NDArray[np.int64]
 
-EXEC_ROLE = "exec"
 _KEY = "ts_open"
 
 

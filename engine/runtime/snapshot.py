@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.errors import SimulationError
-from engine.runtime.feed import EXEC_ROLE, MultiTFFeedStore
+from engine.runtime.alignment import EXEC_ROLE
+from engine.runtime.feed import MultiTFFeedStore
 from engine.timeframes import Timeframe
 
 
