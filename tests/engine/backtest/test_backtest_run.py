@@ -15,7 +15,9 @@ from upath import UPath
 from engine.backtest.artifacts import read_artifacts, write_artifacts
 from engine.backtest.engine import BacktestEngine
 from engine.backtest.frames import FILL_COLUMNS, TRADE_COLUMNS
+from engine.backtest.measure import measure
 from engine.backtest.prepare import prepare
+from engine.backtest.schemas import check_result
 from engine.errors import CorruptData, DataError, DataNotFound, SimulationError
 from engine.features.builder import FeatureFrameBuilder
 from engine.timeframes import HOUR_MS, MINUTE_MS, Timeframe
@@ -211,3 +213,36 @@ def test_bad_inputs_are_refused_by_name() -> None:
     high = plan(CARD.replace("leverage: 5", "leverage: 101"))
     with pytest.raises(SimulationError, match="leverage is 101, and BTCUSDT allows at most 100"):
         prepare(high, "BTCUSDT", frames, events, instrument())
+
+
+def test_a_run_that_ends_early_says_where_and_why_and_is_complete_up_to_there(tmp_path: Path) -> None:
+    # all of the equity as margin at 100x: the first fall of half a percent takes it
+    reckless = CARD.replace("leverage: 5", "leverage: 100").replace(
+        "sizing: {model: risk_based, risk_pct: 1.0}", "sizing: {model: percent_equity, equity_pct: 100}"
+    )
+    reckless = reckless.replace("type: atr_multiple, value: 2.0, feature: atr", "type: percent, value: 50.0")
+    reckless = reckless.replace("min_trade_notional_usdt: 10", "min_trade_notional_usdt: 10000")
+    case = prepared(card=plan(reckless))
+    ended = BacktestEngine().run(case)
+    counters = ended.counters
+    assert counters.stopped_early == "below_min_trade"
+    assert 0 < counters.bars < len(case.bars)
+    assert (
+        counters.stopped_at == ended.equity["ts_close"].iloc[-1] == START_MS + counters.bars * 15 * MINUTE_MS
+    )
+    assert len(ended.equity) == counters.bars
+    assert ended.trades["exit_reason"].iloc[-1] == "liquidation"
+    assert ended.trades["exit_bar"].iloc[-1] == counters.bars - 1
+    # less than the margin of the smallest order is left
+    assert 0 <= ended.final_equity_usdt < 10_000 / 100
+    assert ended.final_equity_usdt == pytest.approx(10_000 + ended.trades["net_pnl_usdt"].sum(), abs=1e-6)
+    # what was done until then is what the same run does with the history cut there
+    cut = BacktestEngine().run(prepared(card=plan(reckless), end_ms=counters.stopped_at))
+    pd.testing.assert_frame_equal(cut.trades, ended.trades)
+    pd.testing.assert_frame_equal(cut.equity, ended.equity)
+    check_result(ended)
+    write_artifacts(ended, UPath(tmp_path))
+    again = read_artifacts(UPath(tmp_path))
+    assert again.counters == counters
+    pd.testing.assert_frame_equal(again.equity, ended.equity)
+    assert measure(again).to_plain() == measure(ended).to_plain()
