@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.features import windows
 from engine.features.spec import FloatArray
 
 
@@ -35,3 +36,25 @@ def ratio(numerator: FloatArray, denominator: FloatArray, otherwise: float) -> F
     if nothing.any():
         result[nothing] = otherwise
     return result
+
+
+def middle(high: FloatArray, low: FloatArray) -> FloatArray:
+    """Return (high + low) / 2."""
+    result: FloatArray = high + low
+    result /= 2.0
+    return result
+
+
+def typical(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
+    """Return (high + low + close) / 3."""
+    result: FloatArray = high + low
+    result += close
+    result /= 3.0
+    return result
+
+
+def efficiency(values: FloatArray, length: int) -> FloatArray:
+    """Return how far the value came over `length` bars, as a share of its way; 0 where it did not move."""
+    distance, steps = change(values, length), change(values)
+    np.abs(distance, out=distance)
+    return ratio(distance, windows.total(np.abs(steps, out=steps), length), 0.0)

@@ -43,6 +43,23 @@ def adaptive_mean(values: FloatArray, share: FloatArray, start: int) -> FloatArr
     return result
 
 
+def two_pole(values: FloatArray, near: float, far: float) -> FloatArray:
+    """Return near * the result before + far * the one before that + the rest * the mean of two values.
+
+    The first two results are the values themselves. NaN is not passed over.
+    """
+    result = np.empty(values.size)
+    smoothing.two_pole(values, near, far, result)
+    return result
+
+
+def heikin_ashi_open(opens: FloatArray, closes: FloatArray, new_closes: FloatArray) -> FloatArray:
+    """Return the mean of the Heikin-Ashi open and close of the bar before; that of the first candle first."""
+    result = np.empty(opens.size)
+    smoothing.heikin_ashi_open(opens, closes, new_closes, result)
+    return result
+
+
 def true_range(high: FloatArray, low: FloatArray, close: FloatArray) -> FloatArray:
     """Return max(high, previous close) - min(low, previous close); high - low where there is none."""
     result = np.empty(close.size)

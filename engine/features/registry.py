@@ -9,10 +9,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from engine.features.indicators import momentum, moving_averages, statistics, trend, volatility, volume
+from engine.features.indicators import (
+    bar_oscillators,
+    candles,
+    direction,
+    flows,
+    momentum,
+    moving_averages,
+    oscillators,
+    prices,
+    ranges,
+    statistics,
+    trend,
+    volatility,
+    volume,
+    weighted_averages,
+)
 from engine.features.spec import IndicatorSpec
 
-FAMILIES = (moving_averages, momentum, trend, volatility, volume, statistics)
+FAMILIES = (
+    moving_averages,
+    weighted_averages,
+    momentum,
+    oscillators,
+    bar_oscillators,
+    trend,
+    direction,
+    volatility,
+    ranges,
+    volume,
+    flows,
+    statistics,
+    prices,
+    candles,
+)
 
 INDICATORS: Mapping[str, IndicatorSpec] = MappingProxyType(
     {entry.name: entry for family in FAMILIES for entry in family.ENTRIES}

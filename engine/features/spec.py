@@ -87,9 +87,9 @@ class ParamSpec:
         return {ParamKind.INT: int, ParamKind.FLOAT: float, ParamKind.CHOICE: str}[self.kind](value)
 
 
-def window(name: str = "length", minimum: int = 2) -> ParamSpec:
+def window(name: str = "length", minimum: int = 2, maximum: int = LONGEST_WINDOW) -> ParamSpec:
     """Return the parameter of a window's length in bars."""
-    return ParamSpec(name, ParamKind.INT, minimum)
+    return ParamSpec(name, ParamKind.INT, minimum, maximum)
 
 
 def multiple(name: str, minimum: float = 0.01, maximum: float = 100.0) -> ParamSpec:

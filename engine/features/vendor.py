@@ -9,42 +9,40 @@ not may be used through here (the catalogue's tests run each with TA-Lib hidden 
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from engine.features.spec import FloatArray
 
 
-def talib_call(function: str, *inputs: FloatArray, **params: float) -> FloatArray | tuple[FloatArray, ...]:
-    """Return what TA-Lib's `function` gives; NaN where it gives nothing yet.
+def talib_pattern(function: str, *candles: FloatArray) -> FloatArray:
+    """Return where TA-Lib's candle pattern `function` is found: 100, -100 or 0; NaN where a price is NaN.
 
     Parameters
     ----------
     function : str
         TA-Lib's name, in capitals.
-    *inputs : ndarray of float64
-        In TA-Lib's order. Leading NaN is passed over; what comes after a later NaN is NaN.
-    **params : float
-        TA-Lib's own parameter names.
+    *candles : ndarray of float64
+        open, high, low and close.
     """
     import talib
 
-    return cast("FloatArray | tuple[FloatArray, ...]", getattr(talib, function)(*inputs, **params))
+    found = np.asarray(getattr(talib, function)(*candles), dtype=np.float64)
+    for prices in candles:
+        found[np.isnan(prices)] = np.nan
+    return found
 
 
-def talib_single(function: str, *inputs: FloatArray, **params: float) -> FloatArray:
-    """Return what a TA-Lib function with a single output gives."""
-    return cast(FloatArray, talib_call(function, *inputs, **params))
-
-
-def pandas_ta_native(function: str, values: FloatArray, **params: float) -> FloatArray:
-    """Return what pandas-ta's own code for `function` gives on one series.
+def pandas_ta_native(function: str, *columns: FloatArray, **params: float) -> FloatArray:
+    """Return what pandas-ta's own code for `function` gives.
 
     Where the series is too short pandas-ta returns nothing; that is all NaN here.
     """
     import pandas as pd
     import pandas_ta
 
-    result = getattr(pandas_ta, function)(pd.Series(values), talib=False, **params)
-    return np.full(values.size, np.nan) if result is None else result.to_numpy(np.float64, copy=True)
+    series = (pd.Series(values) for values in columns)
+    result = getattr(pandas_ta, function)(*series, talib=False, **params)
+    if result is None:
+        return np.full(columns[0].size, np.nan)
+    values: FloatArray = result.to_numpy(np.float64, copy=True)
+    return values

@@ -65,6 +65,17 @@ def mean_and_deviation(values: FloatArray, length: int) -> tuple[FloatArray, Flo
     return centre, deviation
 
 
+def deviation_and_moments(values: FloatArray, length: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the population standard deviation of the last `length` values and the third and fourth moment.
+
+    The moments are the mean third and fourth power of the distances from the mean.
+    """
+    centre, deviation = mean_and_deviation(values, length)
+    third, fourth = np.empty(values.size), np.empty(values.size)
+    sums.moments(values, centre, deviation, length, third, fourth)
+    return deviation, third, fourth
+
+
 def mean_and_absolute_deviation(values: FloatArray, length: int) -> tuple[FloatArray, FloatArray]:
     """Return the mean of the last `length` values and the mean of their distances from it."""
     centre, deviation = mean(values, length), np.empty(values.size)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import recursions, windows
-from engine.features.arithmetic import change, delayed, ratio
+from engine.features.arithmetic import change, delayed, ratio, typical
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
 
 
@@ -22,7 +22,7 @@ def _macd(
     return line, smoothed, line - smoothed
 
 
-def _place_in_range(close: FloatArray, high: FloatArray, low: FloatArray, length: int) -> FloatArray:
+def place_in_range(close: FloatArray, high: FloatArray, low: FloatArray, length: int) -> FloatArray:
     """Return where `close` stands between the window's low (0) and high (1); 0.5 where they are equal."""
     highest, lowest = windows.highest(high, length), windows.lowest(low, length)
     highest -= lowest
@@ -32,7 +32,7 @@ def _place_in_range(close: FloatArray, high: FloatArray, low: FloatArray, length
 def _stoch(
     high: FloatArray, low: FloatArray, close: FloatArray, *, k: int, d: int, smooth_k: int
 ) -> tuple[FloatArray, FloatArray]:
-    place = _place_in_range(close, high, low, k)
+    place = place_in_range(close, high, low, k)
     place *= 100.0
     percent_k = windows.mean(place, smooth_k)
     return percent_k, windows.mean(percent_k, d)
@@ -42,29 +42,28 @@ def _stochrsi(
     source: FloatArray, *, length: int, rsi_length: int, k: int, d: int
 ) -> tuple[FloatArray, FloatArray]:
     strength = recursions.relative_strength(source, rsi_length)
-    place = _place_in_range(strength, strength, strength, length)
+    place = place_in_range(strength, strength, strength, length)
     place *= 100.0
     percent_k = windows.mean(place, k)
     return percent_k, windows.mean(percent_k, d)
 
 
 def _cci(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
-    typical = high + low
-    typical += close
-    typical /= 3.0
-    centre, distance = windows.mean_and_absolute_deviation(typical, length)
+    price = typical(high, low, close)
+    centre, distance = windows.mean_and_absolute_deviation(price, length)
     distance *= 0.015
-    return ratio(np.subtract(typical, centre, out=centre), distance, 0.0)
+    return ratio(np.subtract(price, centre, out=centre), distance, 0.0)
 
 
 def _willr(high: FloatArray, low: FloatArray, close: FloatArray, length: int) -> FloatArray:
-    place = _place_in_range(close, high, low, length)
+    place = place_in_range(close, high, low, length)
     place -= 1.0
     place *= 100.0
     return place
 
 
-def _roc(source: FloatArray, length: int) -> FloatArray:
+def rate_of_change(source: FloatArray, length: int) -> FloatArray:
+    """Return the change over `length` bars in percent; 0 where the earlier value is 0."""
     earlier = delayed(source, length)
     result = ratio(source - earlier, earlier, 0.0)
     result *= 100.0
@@ -85,7 +84,7 @@ def _trix(source: FloatArray, length: int, signal: int) -> tuple[FloatArray, Flo
     triple = source
     for _ in range(3):
         triple = recursions.exponential_mean(triple, length)
-    line = _roc(triple, 1)
+    line = rate_of_change(triple, 1)
     return line, windows.mean(line, signal)
 
 
@@ -180,7 +179,7 @@ ENTRIES = (
         definition="100 * (value / value length bars ago - 1); 0 where the earlier value is 0.",
         published="Common definition; TradingView ta.roc.",
         implementation=Implementation.OURS,
-        compute=_roc,
+        compute=rate_of_change,
         inputs=("source",),
         params=(window(minimum=1),),
         warmup=lambda p: p["length"],

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from engine.features import recursions, windows
-from engine.features.arithmetic import change, ratio
-from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
+from engine.features.arithmetic import efficiency
+from engine.features.spec import (
+    FloatArray,
+    Implementation,
+    IndicatorSpec,
+    Memory,
+    ParamKind,
+    ParamSpec,
+    window,
+)
+
+AVERAGES: Mapping[str, Callable[[FloatArray, int], FloatArray]] = MappingProxyType(
+    {"ema": recursions.exponential_mean, "sma": windows.mean}
+)
+"""The kinds of average a `mamode` chooses from."""
+MAMODE = ParamSpec("mamode", ParamKind.CHOICE, choices=tuple(AVERAGES))
 
 
 def _hma(source: FloatArray, length: int) -> FloatArray:
@@ -34,19 +49,12 @@ def _tema(source: FloatArray, length: int) -> FloatArray:
 
 
 def _kama(source: FloatArray, *, length: int, fast: int, slow: int) -> FloatArray:
-    share = _efficiency(source, length)
+    share = efficiency(source, length)
     fastest, slowest = 2.0 / (fast + 1), 2.0 / (slow + 1)
     share *= fastest - slowest
     share += slowest
     share *= share
     return recursions.adaptive_mean(source, share, length)
-
-
-def _efficiency(source: FloatArray, length: int) -> FloatArray:
-    """Return how far the value came over `length` bars, as a share of its way; 0 where it did not move."""
-    distance, steps = change(source, length), change(source)
-    np.abs(distance, out=distance)
-    return ratio(distance, windows.total(np.abs(steps, out=steps), length), 0.0)
 
 
 ENTRIES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.features import recursions, windows
+from engine.features.arithmetic import middle
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, multiple, window
 
 
@@ -17,9 +18,7 @@ def _supertrend(
 ) -> tuple[FloatArray, FloatArray]:
     distance = recursions.average_true_range(high, low, close, length)
     distance *= multiplier
-    middle = high + low
-    middle /= 2.0
-    return recursions.supertrend(middle, close, distance)
+    return recursions.supertrend(middle(high, low), close, distance)
 
 
 def _psar(

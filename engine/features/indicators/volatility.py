@@ -6,13 +6,12 @@ import numpy as np
 
 from engine.features import recursions, windows
 from engine.features.arithmetic import ratio
+from engine.features.indicators.moving_averages import AVERAGES, MAMODE
 from engine.features.spec import (
     FloatArray,
     Implementation,
     IndicatorSpec,
     Memory,
-    ParamKind,
-    ParamSpec,
     multiple,
     window,
 )
@@ -40,7 +39,7 @@ def _bbands(source: FloatArray, *, length: int, std: float) -> tuple[FloatArray,
 def _kc(
     high: FloatArray, low: FloatArray, close: FloatArray, *, length: int, scalar: float, mamode: str
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    average = {"ema": recursions.exponential_mean, "sma": windows.mean}[mamode]
+    average = AVERAGES[mamode]
     middle = average(close, length)
     distance = average(recursions.true_range(high, low, close), length)
     distance *= scalar
@@ -121,7 +120,7 @@ ENTRIES = (
         implementation=Implementation.OURS,
         compute=_kc,
         inputs=("high", "low", "close"),
-        params=(window(), multiple("scalar"), ParamSpec("mamode", ParamKind.CHOICE, choices=("ema", "sma"))),
+        params=(window(), multiple("scalar"), MAMODE),
         warmup=lambda p: p["length"] - 1,
         memory=Memory.FADING,
         outputs=("lower", "middle", "upper"),

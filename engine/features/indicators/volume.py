@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.features import windows
-from engine.features.arithmetic import change, ratio
+from engine.features.arithmetic import change, ratio, typical
 from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, window
 
 
@@ -22,7 +22,8 @@ def _money_flow(high: FloatArray, low: FloatArray, close: FloatArray, volume: Fl
     return flow
 
 
-def _ad(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray) -> FloatArray:
+def accumulation(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray) -> FloatArray:
+    """Return the accumulation/distribution line."""
     return np.cumsum(_money_flow(high, low, close, volume))
 
 
@@ -32,15 +33,13 @@ def _cmf(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArra
 
 
 def _mfi(high: FloatArray, low: FloatArray, close: FloatArray, volume: FloatArray, length: int) -> FloatArray:
-    typical = high + low
-    typical += close
-    typical /= 3.0
-    movement = change(typical)
-    typical *= volume
+    price = typical(high, low, close)
+    movement = change(price)
+    price *= volume
     # nought times it first: NaN in the movement, as on the first bar, goes into both
     inward, outward = movement * 0.0, movement * 0.0
-    np.copyto(inward, typical, where=movement > 0.0)
-    np.copyto(outward, typical, where=movement < 0.0)
+    np.copyto(inward, price, where=movement > 0.0)
+    np.copyto(outward, price, where=movement < 0.0)
     inward, outward = windows.total(inward, length), windows.total(outward, length)
     outward += inward
     result = ratio(inward, outward, 0.5)
@@ -71,7 +70,7 @@ ENTRIES = (
         ),
         published="Marc Chaikin; TradingView ta.accdist. pandas-ta's differs when it is given the open.",
         implementation=Implementation.OURS,
-        compute=_ad,
+        compute=accumulation,
         inputs=("high", "low", "close", "volume"),
         params=(),
         warmup=lambda _: 0,

@@ -122,3 +122,27 @@ def adaptive(values: Read, smoothing: Read, start: int, average: Write) -> None:
     for row in range(start, size):
         previous += smoothing[row] * (values[row] - previous)
         average[row] = previous
+
+
+@kernel
+def two_pole(values: Read, near: float, far: float, average: Write) -> None:
+    """Fill near * the result before + far * the one before that + the rest * the mean of two values.
+
+    The first two results are the values themselves.
+    """
+    size = values.size
+    rest = (1.0 - near - far) / 2.0
+    for row in range(min(2, size)):
+        average[row] = values[row]
+    for row in range(2, size):
+        fresh = rest * (values[row] + values[row - 1])
+        average[row] = fresh + near * average[row - 1] + far * average[row - 2]
+
+
+@kernel
+def heikin_ashi_open(opens: Read, closes: Read, new_closes: Read, new_opens: Write) -> None:
+    """Fill the mean of the new open and new close of the bar before; that of its candle on the first."""
+    for row in range(min(1, opens.size)):
+        new_opens[row] = (opens[row] + closes[row]) / 2.0
+    for row in range(1, opens.size):
+        new_opens[row] = (new_opens[row - 1] + new_closes[row - 1]) / 2.0

@@ -201,3 +201,37 @@ def absolute_deviation(values: Read, centres: Read, length: int, deviations: Wri
                 sums[row] += abs(past[row] - centre[row])
         for row in range(sums.size):
             sums[row] /= length
+
+
+@kernel
+def moments(values: Read, means: Read, deviations: Read, length: int, third: Write, fourth: Write) -> None:
+    """Fill the mean third and fourth power of the distances of the last `length` values from their mean.
+
+    `means` and `deviations` are those of the windows (`deviation`). The powers are summed of distances from
+    the value at the edge and then moved to the mean.
+    """
+    size = values.size
+    for edge in range(0, size, length):
+        stop = min(edge + length, size)
+        centre = values[edge]
+        cubes, fourths = 0.0, 0.0
+        for row in range(edge + length - 2, edge - 1, -1):
+            distance = values[row - length + 1] - centre if row >= length - 1 else np.nan
+            cubes += distance * distance * distance
+            fourths += distance * distance * distance * distance
+            if row < stop:
+                third[row], fourth[row] = cubes, fourths
+        if edge + length == stop:
+            third[stop - 1], fourth[stop - 1] = 0.0, 0.0
+        cubes, fourths = 0.0, 0.0
+        for row in range(edge, stop):
+            distance = values[row] - centre
+            cubes += distance * distance * distance
+            fourths += distance * distance * distance * distance
+            of_cubes, of_fourths = (third[row] + cubes) / length, (fourth[row] + fourths) / length
+            offset, variance = means[row] - centre, deviations[row] * deviations[row]
+            square = offset * offset
+            third[row] = of_cubes - 3.0 * offset * variance - square * offset
+            fourth[row] = (
+                of_fourths - 4.0 * offset * of_cubes + 6.0 * square * variance + 3.0 * square * square
+            )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from features_cases import CASES, candles
+from features_all_cases import CASES
+from features_cases import candles
 
 import engine.features
 from engine.errors import CardError, DataError, SchemaViolation

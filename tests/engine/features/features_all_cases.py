@@ -1,0 +1,9 @@
+"""All rows of the catalogue's tests."""
+
+from __future__ import annotations
+
+from features_bar_cases import BAR_CASES
+from features_cases import CASES as FIRST_CASES
+from features_more_cases import MORE_CASES
+
+CASES = (*FIRST_CASES, *MORE_CASES, *BAR_CASES)
