@@ -16,7 +16,7 @@ from typing import Protocol
 from engine.backtest.sweep_results import SetMetrics, SetResult
 from engine.errors import ConfigurationError
 from engine.idea_card.parameter_space import Binding, ParameterSpace
-from engine.strategies.card_plan import CardPlan, plan_card
+from engine.strategies.card_plan import CardPlan, plan_card, replan
 
 
 class SetRunner(Protocol):
@@ -66,6 +66,7 @@ def run_sweep(
     if workers < 1:
         raise ConfigurationError(f"a sweep cannot have {workers} workers", way_out="give it one or more")
     known = finished or {}
+    first = plan_card(space.card)
     work = _Positions(len(sets))
     done: queue.SimpleQueue[tuple[int, SetResult, bool] | None] = queue.SimpleQueue()
     results: dict[int, SetResult] = {}
@@ -74,7 +75,7 @@ def run_sweep(
         try:
             runner = new_runner()
             for position in work:
-                done.put((position, *_result(space, sets[position], runner, known)))
+                done.put((position, *_result(space, first, sets[position], runner, known)))
         finally:
             # Without an error there is nothing left to hand out; after one there is to be nothing more.
             work.stop()
@@ -109,9 +110,13 @@ def run_sweep(
 
 
 def _result(
-    space: ParameterSpace, binding: Binding, runner: SetRunner, known: Mapping[str, SetMetrics]
+    space: ParameterSpace,
+    first: CardPlan,
+    binding: Binding,
+    runner: SetRunner,
+    known: Mapping[str, SetMetrics],
 ) -> tuple[SetResult, bool]:
-    plan = plan_card(space.bind_complete(binding))
+    plan = replan(space.bind_complete(binding), first)
     run_id = runner.run_id(plan)
     was_finished = run_id in known
     metrics = known[run_id] if was_finished else runner.metrics(plan)

@@ -8,7 +8,8 @@ messages and the system hash follow from it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Self
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Self, override
 
 from pydantic import (
     BaseModel,
@@ -20,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from engine.hashing import canonical_json
 from engine.idea_card.findings import Finding, refusal
 from engine.idea_card.frozen import to_plain
 from engine.idea_card.plain_words import findings_in
@@ -45,6 +47,28 @@ class CardPart(BaseModel):
         del block
         return ()
 
+    @cached_property
+    def said(self) -> str:
+        """What hashes are made of: the canonical JSON of the part, without keys that have their default.
+
+        Made once: the cards of a sweep share most of their parts.
+        """
+        fields = type(self).model_fields
+        written = {
+            name: value
+            for name in sorted(fields)
+            if (value := getattr(self, name)) != fields[name].default or fields[name].is_required()
+        }
+        return _said(written)
+
+    @override
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some values replaced, unchecked; nothing that was made of the old ones stays."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in copy.__dict__.keys() - type(self).model_fields.keys():
+            del copy.__dict__[name]
+        return copy
+
     @model_validator(mode="wrap")
     @classmethod
     def _refuse_with_everything(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -59,6 +83,16 @@ class CardPart(BaseModel):
         if part is None or findings:
             raise refusal(cls.__name__, findings)
         return part
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, CardPart):
+        return value.said
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{canonical_json(key)}:{_said(value[key])}' for key in sorted(value))}}}"
+    if isinstance(value, tuple):
+        return f"[{','.join(map(_said, value))}]"
+    return canonical_json(value)
 
 
 def at(block: Any, *keys: str) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Annotated, Any, override
 
 import numpy as np
 from pydantic import BeforeValidator, Field
 
-from engine.hashing import hash_of
+from engine.hashing import sha256_hex
 from engine.idea_card.account import AccountConfig
 from engine.idea_card.base import CardPart, Name, Text, at
 from engine.idea_card.entry_order import AT_THE_NEXT_OPEN, EntryOrder
@@ -88,7 +89,7 @@ class IdeaCard(CardPart):
     promotion: PromotionPolicy
     """What a backtest must show."""
 
-    @property
+    @cached_property
     def level_features(self) -> tuple[str, ...]:
         """Every feature the orders look at, or output of one (channel.lower), once each.
 
@@ -114,8 +115,7 @@ class IdeaCard(CardPart):
         key that may be left out counts as left out where it has its default, so that a key the language
         gains later leaves the hashes of the cards without it as they are.
         """
-        said = to_plain(self, with_defaults=False)
-        return hash_of({"card": said, "engine_semantics": ENGINE_SEMANTICS_VERSION})
+        return sha256_hex(f'{{"card":{self.said},"engine_semantics":{ENGINE_SEMANTICS_VERSION}}}')
 
     @override
     @classmethod
@@ -219,6 +219,8 @@ def _time_stop_after_the_end(block: dict[str, Any]) -> Iterator[Finding]:
 
 def _session_without_a_close(block: dict[str, Any]) -> Iterator[Finding]:
     session = at(block, "position_policy", "trading_session")
+    if not isinstance(session, dict):
+        return
     try:
         timeframe = Timeframe(at(block, "timeframes", "exec"))
         allowed = TradingSession.model_validate(session).entries_allowed

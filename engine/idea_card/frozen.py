@@ -61,22 +61,15 @@ def impure_values(value: Any, where: Where = ()) -> Iterator[Finding]:
         )
 
 
-def to_plain(value: Any, *, with_defaults: bool = True) -> Any:
-    """Return a card, or a part of one, as dicts, lists and scalars; enums by their value.
-
-    `with_defaults=False` leaves out the keys that have the value they would have if they were not written.
-    """
+def to_plain(value: Any) -> Any:
+    """Return a card, or a part of one, as dicts, lists and scalars; enums by their value."""
     # Most values are scalars, and cards are made by the thousand in a sweep.
     if type(value) in _SCALARS:
         return value
     if isinstance(value, BaseModel):
-        return {
-            name: to_plain(getattr(value, name), with_defaults=with_defaults)
-            for name, field in type(value).model_fields.items()
-            if with_defaults or field.is_required() or getattr(value, name) != field.default
-        }
+        return {name: to_plain(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, Mapping):
-        return {key: to_plain(item, with_defaults=with_defaults) for key, item in value.items()}
+        return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [to_plain(item, with_defaults=with_defaults) for item in value]
+        return [to_plain(item) for item in value]
     return getattr(value, "value", value)

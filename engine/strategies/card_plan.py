@@ -38,7 +38,7 @@ class CardPlan:
         """The card's system hash: 64 hexadecimal digits."""
         return self.card.system_hash()
 
-    @property
+    @cached_property
     def level_references(self) -> tuple[Reference, ...]:
         """The features the orders look at, in the order of the card's `level_features`."""
         return tuple(self._feature(name) for name in self.card.level_features)
@@ -115,6 +115,23 @@ def plan_card(card: IdeaCard) -> CardPlan:
     return CardPlan(card, rules)
 
 
+def replan(card: IdeaCard, known: CardPlan) -> CardPlan:
+    """Return `plan_card(card)`, quicker where `card` differs from that of `known` in numbers only.
+
+    Raises
+    ------
+    CardError
+        As `plan_card` does.
+    """
+    before = known.card
+    same_rules = card.signal_rules == before.signal_rules and card.timeframes == before.timeframes
+    if same_rules and card.level_features == before.level_features and _shape(card) == _shape(before):
+        changed = (name for name in card.features if card.features[name] is not before.features[name])
+        if not any(check_feature(name, card.features[name]) for name in changed):
+            return CardPlan(card, known.rules)
+    return plan_card(card)
+
+
 def load_plan(path: Path) -> CardPlan:
     """Load the card at `path` and plan it.
 
@@ -152,6 +169,11 @@ def load_plans(folder: Path) -> PlanFolder:
         except CardError as error:
             errors[path.name] = error
     return PlanFolder(plans, errors)
+
+
+def _shape(card: IdeaCard) -> list[tuple[str, str, str]]:
+    """Return what the names of a card's rules depend on."""
+    return [(name, feature.indicator, feature.tf) for name, feature in card.features.items()]
 
 
 def _level_problems(card: IdeaCard, names: NameTable) -> list[CardProblem]:

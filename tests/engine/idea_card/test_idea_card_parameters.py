@@ -260,6 +260,15 @@ def put(data, value):
     return [put(item, value) for item in data] if isinstance(data, list) else data
 
 
+def test_a_copy_of_a_card_has_a_hash_of_its_own():
+    card = card_from_text(EXAMPLE, "card.yaml")
+    before = card.system_hash()
+    copy = card.model_copy(update={"description": "Another idea."})
+    other = card_from_text(EXAMPLE.replace("Buy what rises.", "Another idea."), "other.yaml")
+    assert copy.system_hash() == other.system_hash() != before
+    assert card.system_hash() == before
+
+
 def test_true_and_1_are_two_values_of_one_place():
     text = EXAMPLE.replace("allow_flip: true", "allow_flip: {param: x}")
     blocks = "parameters: {x: {default: true, values: [true, false]}, y: {default: 1, values: [1, 0]}}\n"

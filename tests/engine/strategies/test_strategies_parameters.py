@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CardError
-from engine.strategies.card_plan import load_plan
+from engine.idea_card.card import IdeaCard
+from engine.idea_card.load import card_from_text
+from engine.strategies.card_plan import load_plan, plan_card, replan
 
 SHIPPED = Path(__file__).resolve().parents[3] / "idea_cards" / "trend_pullback.yaml"
 
@@ -54,3 +56,49 @@ def test_a_range_that_leads_to_no_plan_is_refused_with_its_line(tmp_path, old, d
     assert problem.key_path == place
     assert words in problem.problem
     assert path.read_text().splitlines()[problem.line - 1].startswith("  x:")
+
+
+# ---- plans of many cards
+
+TEXT = SHIPPED.read_text()
+PULLBACK = plan_card(card_from_text(TEXT, "card.yaml"))
+
+
+def other(*replaced: tuple[str, str]) -> IdeaCard:
+    """The shipped card with some of its text replaced."""
+    text = TEXT
+    for old, new in replaced:
+        assert old in text
+        text = text.replace(old, new)
+    return card_from_text(text, "card.yaml")
+
+
+@pytest.mark.parametrize(
+    ("replaced", "same_rules"),
+    [
+        ((("length: 50", "length: 60"), ("value: 1.5", "value: 2.5")), True),
+        ((("between, [40, 70]", "between, [45, 70]"),), False),
+        ((("htf: 4h", "htf: 6h"),), False),
+        ((("feature: atr}", "feature: vol_avg}"),), False),
+        ((("indicator: ema, params: {length: 50}", "indicator: sma, params: {length: 50}"),), False),
+        ((("tf: mtf}", "tf: exec}"),), False),
+    ],
+)
+def test_a_plan_made_from_another_is_the_plan_of_the_card(replaced, same_rules):
+    card = other(*replaced)
+    made, planned = replan(card, PULLBACK), plan_card(card)
+    assert made.card is card
+    assert made.rules == planned.rules
+    assert made.level_references == planned.level_references
+    assert made.system_hash == planned.system_hash
+    assert {role: made.warmup_bars(role) for role in ("exec", "mtf", "htf")} == {
+        role: planned.warmup_bars(role) for role in ("exec", "mtf", "htf")
+    }
+    assert (made.rules is PULLBACK.rules) is same_rules
+
+
+def test_a_card_without_a_plan_gets_none_from_another():
+    with pytest.raises(CardError, match="length"):
+        replan(other(("length: 50", "length: 0")), PULLBACK)
+    with pytest.raises(CardError, match="ema_slow"):
+        replan(other(("  ema_slow: ", "  ema_other: ")), PULLBACK)
