@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
@@ -59,6 +60,9 @@ class History:
         Those that are computed already.
     data_fingerprint : str, optional
         Known from before; computed when it is first asked for if left out.
+    feature_bytes : int, optional
+        Computed features are kept up to this size; beyond it the one not asked for longest goes, and is
+        computed again if it is asked for again. All are kept if left out.
     """
 
     def __init__(
@@ -70,12 +74,16 @@ class History:
         *,
         features: Mapping[tuple[Timeframe, FeatureSpec], Outputs] | None = None,
         data_fingerprint: str | None = None,
+        feature_bytes: int | None = None,
     ) -> None:
         self.symbol = symbol
         self.candles = dict(candles)
         self.funding = funding
         self.instrument = instrument
-        self._features = dict(features or {})
+        self._given = dict(features or {})
+        self._features: OrderedDict[tuple[Timeframe, FeatureSpec], Outputs] = OrderedDict()
+        self._features_computed = 0
+        self._feature_room = math.inf if feature_bytes is None else feature_bytes
         self._making: dict[tuple[Timeframe, FeatureSpec], threading.Lock] = {}
         self._fingerprint = data_fingerprint
         self._bars: dict[Timeframe, MarketBars] = {}
@@ -86,8 +94,8 @@ class History:
 
     @property
     def features_computed(self) -> int:
-        """How many distinct features are there so far."""
-        return len(self._features)
+        """How many features were computed so far."""
+        return self._features_computed
 
     @property
     def data_fingerprint(self) -> str:
@@ -114,15 +122,29 @@ class History:
     def feature(self, timeframe: Timeframe, feature: FeatureSpec) -> Outputs:
         """Return the outputs of a feature on a timeframe by name, float64[bars of it] each."""
         key = timeframe, feature
+        if key in self._given:
+            return self._given[key]
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
         # whoever asks for another feature need not wait
         with making:
-            if key not in self._features:
-                bars = self.bars(timeframe)
-                columns = {name: getattr(bars, name) for name in _INPUTS}
-                self._features[key] = compute_feature(feature, columns)
-            return self._features[key]
+            with self._lock:
+                if key in self._features:
+                    self._features.move_to_end(key)
+                    return self._features[key]
+            bars = self.bars(timeframe)
+            outputs = compute_feature(feature, {name: getattr(bars, name) for name in _INPUTS})
+            self._keep_feature(key, outputs)
+            return outputs
+
+    def _keep_feature(self, key: tuple[Timeframe, FeatureSpec], outputs: Outputs) -> None:
+        with self._lock:
+            self._features[key] = outputs
+            self._features_computed += 1
+            self._feature_room -= _size(outputs)
+            while self._feature_room < 0 and len(self._features) > 1:
+                _, oldest = self._features.popitem(last=False)
+                self._feature_room += _size(oldest)
 
     def alignment(self, exec_timeframe: Timeframe, timeframe: Timeframe) -> Alignment:
         """Return how the bars of `timeframe` are seen by those of `exec_timeframe`."""
@@ -210,6 +232,10 @@ class History:
             )
         inside = slice(*np.searchsorted(ts, (first, last), side="right"))
         return FundingEvents(ts[inside], self.funding.rate[inside], self.funding.mark_price[inside])
+
+
+def _size(outputs: Outputs) -> int:
+    return sum(values.nbytes for values in outputs.values())
 
 
 _INPUTS = ("open", "high", "low", "close", "volume")

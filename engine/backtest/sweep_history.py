@@ -22,6 +22,9 @@ from engine.strategies.card_plan import CardPlan
 SWEPT_METRICS = tuple(field.name for field in fields(BasicMetrics))
 """What a sweep measures of each set."""
 
+FEATURE_BYTES = 500_000_000
+"""Features that a sweep keeps: with the rest of the process it stays below a gigabyte."""
+
 
 @dataclass(frozen=True, eq=False)
 class SweepHistory:
@@ -103,5 +106,6 @@ def history_from_store(
         {timeframe: Candles.from_frame(frame) for timeframe, frame in candles.items()},
         funding_from_frame(funding),
         store.read_instrument(symbol),
+        feature_bytes=FEATURE_BYTES,
     )
     return SweepHistory(history, start_ms, end_ms)

@@ -11,9 +11,10 @@ from backtest_case import prepared
 from sweep_case import BLOCKS, FREE, SETS, history, space
 
 from engine.backtest.engine import BacktestEngine, run_id
+from engine.backtest.history import History
 from engine.backtest.measure import measure
 from engine.backtest.sweep import run_sweep
-from engine.backtest.sweep_history import SWEPT_METRICS
+from engine.backtest.sweep_history import SWEPT_METRICS, SweepHistory
 from engine.backtest.sweep_results import SetResult, SweepJournal, results_table
 from engine.errors import CardError, ConfigurationError
 from engine.strategies.card_plan import CardPlan, plan_card
@@ -90,6 +91,23 @@ def test_each_distinct_feature_is_computed_once():
     run_sweep(made, list(made.grid()), market.new_runner, workers=2)
     # three fast and two slow averages, the atr, the trend
     assert market.history.features_computed == 3 + 2 + 1 + 1
+
+
+def test_features_beyond_the_room_for_them_are_computed_again_and_change_nothing():
+    made, plenty = space(), history()
+    # 1,200 bars of 8 bytes: room for three columns, and a set looks at four
+    market = SweepHistory(
+        History(
+            "BTCUSDT",
+            plenty.history.candles,
+            plenty.history.funding,
+            plenty.history.instrument,
+            feature_bytes=3 * 1200 * 8,
+        )
+    )
+    results = run_sweep(made, list(made.grid()), market.new_runner, workers=2)
+    assert market.history.features_computed > 3 + 2 + 1 + 1
+    assert [exactly(result.metrics) for result in results] == [exactly(result.metrics) for result in swept()]
 
 
 # ---- results
