@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import DataError
 from engine.sim.market import MarketBars
-from engine.sim.state import Flags, Floats, Integers
+from engine.sim.records import Flags, Floats, Integers
 from engine.timeframes import Timeframe, format_utc
 
 if TYPE_CHECKING:

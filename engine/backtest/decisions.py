@@ -9,7 +9,8 @@ from engine.backtest.visible import VisibleColumns
 from engine.errors import DataError
 from engine.rules.compile import evaluate_rules
 from engine.sim.market import BarSignals
-from engine.sim.state import Floats, SignalBit, SignalBits
+from engine.sim.records import Floats, SignalBits
+from engine.sim.state import SignalBit
 from engine.strategies.card_plan import CardPlan
 
 _BIT_OF_RULE = {

@@ -46,7 +46,7 @@ class BacktestEngine:
             starting_equity_usdt=float(starting_equity),
             final_equity_usdt=float(output.equity[-1]),
             counters=_counters(prepared, output),
-            trades=trades_frame(output.trades, bars.bar_ms),
+            trades=trades_frame(output.trades),
             fills=fills_frame(output.fills),
             equity=equity_frame(bars, output),
             funding=funding_frame(output.payments),
@@ -88,4 +88,6 @@ def _counters(prepared: PreparedFrame, output: SimulationOutput) -> RunCounters:
         },
         stopped_early=output.stop_reason.name.lower() if ended_early else None,
         stopped_at=last_close if ended_early else None,
+        partial_entries=output.partial_entries,
+        partial_liquidations=output.partial_liquidations,
     )

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from engine.backtest.measure import bars_held
 from engine.sim.market import MarketBars
+from engine.sim.records import Records
 from engine.sim.simulate import SimulationOutput
-from engine.sim.state import Direction, FillReason, Records
+from engine.sim.state import Direction, FillReason
 
 TRADE_COLUMNS = (
     "trade_id",
@@ -65,7 +65,7 @@ _DIRECTIONS, _SIDES, _LIQUIDITY = ("short", "long"), ("sell", "buy"), ("taker", 
 _REASONS = tuple(reason.name.lower() for reason in FillReason)
 
 
-def trades_frame(trades: Records, bar_ms: int) -> pd.DataFrame:
+def trades_frame(trades: Records) -> pd.DataFrame:
     """Return the trades frame.
 
     mae_usdt and mfe_usdt are the worst and best unrealised PnL (last price) between entry and exit; of the
@@ -100,7 +100,7 @@ def trades_frame(trades: Records, bar_ms: int) -> pd.DataFrame:
             "mae_usdt": np.minimum(*extremes),
             "mfe_usdt": np.maximum(*extremes),
             "r_multiple": net / (trades.risk_distance * size),
-            "bars_held": bars_held(trades, bar_ms),
+            "bars_held": trades.bars_held,
             "exit_reason": _words(_REASONS, trades.reason),
             "ambiguous": trades.ambiguous.astype(bool),
         }

@@ -20,7 +20,7 @@ from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
 from engine.runtime.alignment import Alignment
 from engine.sim.market import FundingEvents, MarketBars
-from engine.sim.state import Floats
+from engine.sim.records import Floats
 from engine.timeframes import MINUTE_MS, Timeframe, format_utc
 
 type Array = NDArray[Any]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from engine.backtest.prepare import PreparedFrame
 from engine.metrics.basic import BasicMetrics, basic_metrics
 from engine.sim.simulate import SimulationOutput, simulate
-from engine.sim.state import FillReason, Integers, Records
+from engine.sim.state import FillReason
 
 if TYPE_CHECKING:
     from engine.backtest.result import BacktestResult
@@ -60,16 +60,9 @@ def basic_metrics_of(prepared: PreparedFrame, output: SimulationOutput) -> Basic
         bars_per_year=prepared.plan.card.timeframes.exec.bars_per_year(),
         starting_equity_usdt=float(prepared.plan.card.account.starting_equity_usdt),
         trade_net_pnl=trades.gross_pnl - trades.fees + trades.funding,
-        bars_held=int(bars_held(trades, bars.bar_ms).sum()),
+        bars_held=int(trades.bars_held.sum()),
         fees_usdt=float(output.fills.fee.sum()),
         funding_usdt=float(output.payments.amount.sum()),
         liquidations=int((trades.reason == FillReason.LIQUIDATION).sum()),
         ambiguous_trades=int(trades.ambiguous.sum()),
     )
-
-
-def bars_held(trades: Records, bar_ms: int) -> Integers:
-    """Return how many bars each trade was held: the entry bar counts, and the exit bar if left inside."""
-    between = trades.exit_bar - trades.entry_bar
-    held: Integers = between + (trades.ts_exit - trades.ts_entry > between * bar_ms)
-    return held

@@ -21,7 +21,7 @@ from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
 from engine.sim.contract import contract_of, tiers_of
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
-from engine.sim.state import Floats, Records
+from engine.sim.records import Floats, Records
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
 

@@ -20,10 +20,13 @@ class RunCounters:
     bars, bars_in_market, filled_bars : int
         Exec bars run, those that closed with a position, and those the exchange did not have.
     ambiguous_trades, liquidations : int
-    capped_entries : int
-        Entries cut down to what the balance or the card's cap allows.
+    capped_entries, partial_entries : int
+        Entries cut down to what the balance or the card's caps allow, and those filled in part because of the
+        bar's volume.
+    partial_liquidations : int
+        Steps down a risk tier; `liquidations` are positions taken over whole.
     rejected_orders : mapping of str to int
-        Refused orders by reason; reasons that did not occur are left out.
+        Orders refused or ended unfilled, by reason; reasons that did not occur are left out.
     stopped_early : str or None
         Why the run ended before its data did.
     stopped_at : int or None
@@ -39,6 +42,8 @@ class RunCounters:
     rejected_orders: Mapping[str, int]
     stopped_early: str | None
     stopped_at: int | None
+    partial_entries: int = 0
+    partial_liquidations: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from engine.errors import SimulationError
 from engine.market_data.price_columns import PRICE_NAMES, price_column
 from engine.rules.names import Reference
 from engine.runtime.alignment import EXEC_ROLE, shifted
-from engine.sim.state import Floats
+from engine.sim.records import Floats
 from engine.strategies.card_plan import CardPlan
 
 

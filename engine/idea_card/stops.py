@@ -124,5 +124,5 @@ class TimeStop(CardPart):
     bars: PositiveCount
     """Exec bars a position is given."""
     min_profit_pct: float
-    """What it must have by then, at the close and in % of the entry price; may be negative. With less it is
-    left at the next open."""
+    """What it must have from then on, at each close and in % of the entry price; may be negative. With less
+    it is left at the next open."""

@@ -22,18 +22,9 @@ from engine.idea_card.sizing import (
 from engine.idea_card.stops import AtrMultipleStop, StructureStop, TrailingAtrStop, TrailingPercentStop
 from engine.idea_card.targets import AtrMultipleTarget, Rung, TakeProfit
 from engine.market_data.instruments import InstrumentRules
-from engine.sim.state import (
-    MAX_TARGETS,
-    REGIMES,
-    RULES_DTYPE,
-    DistanceKind,
-    EntryKind,
-    Floats,
-    Records,
-    Reprice,
-    SizingKind,
-    TimeInForce,
-)
+from engine.sim.liquidation import LiquidationRegime
+from engine.sim.records import MAX_TARGETS, RULES_DTYPE, Floats, Records
+from engine.sim.state import DistanceKind, EntryKind, Reprice, SizingKind, TimeInForce
 
 type Rows = dict[str, int]
 type Terms = dict[str, Any]
@@ -69,6 +60,7 @@ _TARGET_KINDS = {
     "atr_multiple": DistanceKind.FEATURE_MULTIPLE,
     "fixed_points": DistanceKind.POINTS,
 }
+_REGIMES = {"legacy": LiquidationRegime.LEGACY, "mark_2025": LiquidationRegime.MARK_2025}
 _OFFSET_KINDS = {
     "percent": DistanceKind.PERCENT,
     "atr_multiple": DistanceKind.FEATURE_MULTIPLE,
@@ -126,7 +118,7 @@ def tiers_of(instrument: InstrumentRules) -> Floats:
 def _account_terms(account: AccountConfig) -> Terms:
     terms: Terms = {
         "leverage": account.leverage,
-        "regime": int(REGIMES[account.liquidation_regime]),
+        "regime": int(_REGIMES[account.liquidation_regime]),
         "taker_rate": account.fee_model.taker_bps * BASIS_POINT,
         "maker_rate": account.fee_model.maker_bps * BASIS_POINT,
         "slippage_rate": (account.slippage_bps + account.half_spread_bps) * BASIS_POINT,
@@ -214,9 +206,6 @@ def _target_terms(take_profit: TakeProfit | None, rows: Rows) -> Terms:
         "target_features": _padded(features, _NO_ROW),
         "target_portions": _padded(portions, 0.0),
         "target_limits": _padded(limits, 0),
-        "target_kind": kinds[0],
-        "target_value": values[0],
-        "target_is_limit": limits[0],
     }
 
 

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from engine.sim.exits import close_at_end
+from engine.sim.closing import close_at_end
 from engine.sim.ledger import Ledger
 from engine.sim.market import FundingEvents
-from engine.sim.state import (
+from engine.sim.records import (
     FILL_DTYPE,
     PAYMENT_DTYPE,
     TRADE_DTYPE,
-    Direction,
+    BarValues,
+    Books,
     Floats,
+    FundingArrays,
     Records,
-    RejectReason,
-    StopReason,
+    new_position,
     new_records,
-    new_state,
+    new_wallet,
     with_room_for_as_many,
 )
-from engine.sim.step import advance_bar
+from engine.sim.state import Direction, RejectReason, StopReason
+from engine.sim.step import advance_bar, room_for_fills
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One exec bar: times in ms, prices in USDT; the mark prices are the last prices where there are none."""
+    """One exec bar: times in ms, prices in USDT; the mark prices are the last prices where there are none.
+
+    `volume` is in base coin; it matters only where the card's orders move the price or have a share of it.
+    """
 
     ts_open: int
     ts_close: int
@@ -40,11 +46,15 @@ class Bar:
     mark_low: float
     mark_close: float
     is_filled: bool = False
+    volume: float = np.inf
 
 
 @dataclass(frozen=True)
 class Position:
-    """The open position: size in base coin, prices in USDT; NaN for a level that is not set."""
+    """The open position: size in base coin, prices in USDT; NaN for a level that is not set.
+
+    `target_price` is the nearest of the targets that are left.
+    """
 
     direction: Direction
     size: float
@@ -52,6 +62,15 @@ class Position:
     stop_price: float
     target_price: float
     liquidation_price: float
+
+
+@dataclass(frozen=True)
+class RestingOrder:
+    """The entry that waits, in USDT and base coin. A market order has the close it was decided at."""
+
+    side: Direction
+    price: float
+    size: float
 
 
 class SimulatedExchange:
@@ -69,126 +88,151 @@ class SimulatedExchange:
     def __init__(
         self, contract: Records, tiers: Floats, starting_equity_usdt: float, funding: FundingEvents
     ) -> None:
-        self._contract = contract
+        self._rules = contract[0]
         self._tiers = tiers
-        self._funding = funding
+        self._funding = FundingArrays(funding.ts, funding.rate, funding.mark_price)
         self._starting_equity = starting_equity_usdt
-        self._account = new_state(starting_equity_usdt, funding.ts)
-        self._fills = new_records(64, FILL_DTYPE)
-        self._trades = new_records(64, TRADE_DTYPE)
-        self._payments = new_records(len(funding), PAYMENT_DTYPE)
-        self._rejects = np.zeros(len(RejectReason), np.int64)
+        self._wallet = new_wallet(starting_equity_usdt)[0]
+        self._position = new_position(funding.ts)[0]
+        self._books = Books(
+            new_records(64 + room_for_fills(tiers), FILL_DTYPE),
+            new_records(64, TRADE_DTYPE),
+            new_records(len(funding), PAYMENT_DTYPE),
+            np.zeros(len(RejectReason), np.int64),
+        )
         self._bar = 0
-        self._last: Bar | None = None
+        self._last: BarValues | None = None
 
-    def advance(
-        self, bar: Bar, signals: int, *, stop_feature: float = np.nan, target_feature: float = np.nan
-    ) -> None:
-        """Advance by one bar; `signals` are the `SignalBit`s that hold at its close."""
+    def advance(self, bar: Bar, signals: int, features: Sequence[float] | Floats = ()) -> None:
+        """Advance by one bar.
+
+        Parameters
+        ----------
+        bar : Bar
+        signals : int
+            The `SignalBit`s that hold at its close.
+        features : float64[k]
+            What the orders look at, as known at its close, in the order of the card's `level_features`.
+        """
         self._make_room()
+        self._last = BarValues(
+            bar=self._bar,
+            ts_exec_open=bar.ts_open,
+            ts_open=bar.ts_open,
+            ts_close=bar.ts_close,
+            open=bar.open,
+            high=bar.high,
+            low=bar.low,
+            close=bar.close,
+            mark_open=bar.mark_open,
+            mark_high=bar.mark_high,
+            mark_low=bar.mark_low,
+            mark_close=bar.mark_close,
+            volume=bar.volume,
+            is_filled=bar.is_filled,
+            closes=True,
+        )
+        known = np.asarray(features, np.float64).reshape(-1, 1)
         advance_bar(
-            self._account,
-            self._contract,
+            self._wallet,
+            self._position,
+            self._rules,
             self._tiers,
-            self._bar,
-            bar.ts_open,
-            bar.ts_close,
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.mark_open,
-            bar.mark_high,
-            bar.mark_low,
-            bar.mark_close,
-            bar.is_filled,
+            self._last,
             signals,
-            stop_feature,
-            target_feature,
-            self._funding.ts,
-            self._funding.rate,
-            self._funding.mark_price,
-            self._fills,
-            self._trades,
-            self._payments,
-            self._rejects,
+            known,
+            0,
+            self._funding,
+            self._books,
         )
         self._bar += 1
-        self._last = bar
 
     def close(self) -> None:
         """Close what is open at the last bar's close, at the market."""
         if self._last is not None:
             self._make_room()
-            last = self._last
-            close_at_end(
-                self._account,
-                self._contract,
-                self._bar - 1,
-                last.ts_close,
-                last.close,
-                self._fills,
-                self._trades,
-            )
+            close_at_end(self._wallet, self._position, self._rules, self._tiers, self._last, self._books)
 
     @property
     def position(self) -> Position | None:
         """The open position, or None."""
-        state = self._account[0]
-        if state.direction == 0:
+        position = self._position
+        if position.direction == 0:
             return None
         return Position(
-            direction=Direction(int(state.direction)),
-            size=float(state.quantity),
-            entry_price=float(state.entry_price),
-            stop_price=float(state.stop_price),
-            target_price=float(state.target_price),
-            liquidation_price=float(state.liquidation_price),
+            direction=Direction(int(position.direction)),
+            size=float(position.quantity),
+            entry_price=float(position.entry_price),
+            stop_price=float(position.stop_price),
+            target_price=float(position.target_price),
+            liquidation_price=float(position.liquidation_price),
+        )
+
+    @property
+    def resting_order(self) -> RestingOrder | None:
+        """The entry that waits for its price, or for the next open, or None."""
+        position = self._position
+        if position.order_side == 0:
+            return None
+        return RestingOrder(
+            side=Direction(int(position.order_side)),
+            price=float(position.order_price),
+            size=float(position.order_quantity),
         )
 
     @property
     def ledger(self) -> Ledger:
         """The books as of the last close."""
-        state = self._account[0]
-        trades, fills, payments = self.trades, self.fills, self.payments
+        wallet, position = self._wallet, self._position
+        closed = self.trades.gross_pnl.sum()
+        if position.direction != 0:
+            closed += position.closed_pnl
         return Ledger(
             starting_equity=self._starting_equity,
-            closed_pnl=float(trades.gross_pnl.sum()),
-            fees=float(fills.fee.sum()),
-            funding=float(payments.amount.sum()),
-            cash=float(state.cash),
-            unrealised_pnl=float(state.equity - state.cash),
-            used_margin=float(state.used_margin),
+            closed_pnl=float(closed),
+            fees=float(self.fills.fee.sum()),
+            funding=float(self.payments.amount.sum()),
+            cash=float(wallet.cash),
+            unrealised_pnl=float(position.unrealised),
+            used_margin=float(position.used_margin),
+            order_margin=float(position.order_margin),
         )
+
+    @property
+    def equity(self) -> float:
+        """Cash and unrealised PnL at the last close, USDT."""
+        return float(self._wallet.equity)
 
     @property
     def fills(self) -> Records:
         """Fills so far (`FILL_DTYPE`)."""
-        return self._fills[: self._account[0].fills]
+        return self._books.fills[: self._wallet.fills]
 
     @property
     def trades(self) -> Records:
         """Closed trades so far (`TRADE_DTYPE`)."""
-        return self._trades[: self._account[0].trades]
+        return self._books.trades[: self._wallet.trades]
 
     @property
     def payments(self) -> Records:
         """Funding payments so far (`PAYMENT_DTYPE`)."""
-        return self._payments[: self._account[0].payments]
+        return self._books.payments[: self._wallet.payments]
 
     @property
     def rejects(self) -> dict[RejectReason, int]:
-        """Refused orders by reason, those that occurred."""
-        return {reason: int(self._rejects[reason]) for reason in RejectReason if self._rejects[reason]}
+        """Orders refused or ended unfilled by reason, those that occurred."""
+        counts = self._books.rejects
+        return {reason: int(counts[reason]) for reason in RejectReason if counts[reason]}
 
     @property
     def stop_reason(self) -> StopReason:
         """Why the account can trade no more; NONE while it can."""
-        return StopReason(int(self._account[0].stop_reason))
+        return StopReason(int(self._wallet.stop_reason))
 
     def _make_room(self) -> None:
-        state = self._account[0]
-        if state.fills + 4 > len(self._fills):
-            self._fills = with_room_for_as_many(self._fills)
-        if state.trades + 2 > len(self._trades):
-            self._trades = with_room_for_as_many(self._trades)
+        books = self._books
+        if self._wallet.fills + room_for_fills(self._tiers) > len(books.fills):
+            books = books._replace(fills=with_room_for_as_many(books.fills))
+        if self._wallet.trades + 4 > len(books.trades):
+            books = books._replace(trades=with_room_for_as_many(books.trades))
+        self._books = books

@@ -1,224 +1,246 @@
-"""How a position ends: what the price reaches first, and the fill that follows."""
+"""How a position ends, or shrinks: what the price reaches first, and the fill that follows."""
 
 from __future__ import annotations
 
-from engine.compiled import compiled, compiled_inline
-from engine.sim.fees import market_fill_price, trading_fee
-from engine.sim.margin import bankruptcy_price, fee_to_close, initial_margin
-from engine.sim.state import FillReason, Records
+import numpy as np
+
+from engine.compiled import compiled_bare, compiled_inline
+from engine.sim.closing import exit_at_market, reduce_position, see, tradable
+from engine.sim.fees import impact, market_fill_price, trading_fee
+from engine.sim.liquidation import LiquidationRegime, size_to_shed
+from engine.sim.margin import bankruptcy_price_with_extra_margin, fee_to_close
+from engine.sim.records import BarValues, Books, Floats, Records
+from engine.sim.rounding import floor_to_step
+from engine.sim.state import FillReason
 
 # Numba takes plain integers fastest; the names stay those of the enums.
 NOTHING = 0
 _STOP_LOSS, _TAKE_PROFIT = int(FillReason.STOP_LOSS), int(FillReason.TAKE_PROFIT)
-_LIQUIDATION, _END_OF_DATA = int(FillReason.LIQUIDATION), int(FillReason.END_OF_DATA)
+_LIQUIDATION = int(FillReason.LIQUIDATION)
+_LEGACY = int(LiquidationRegime.LEGACY)
 
 
 @compiled_inline
-def event_at_open(state: Records, rules: Records, open_price: float, mark_open: float) -> int:
+def event_at_open(position: Records, rules: Records, bar: BarValues) -> int:
     """Return the FillReason of what happens to the position at the open, or NOTHING."""
-    side = state.direction
-    if side * (mark_open - state.liquidation_price) <= 0.0:
+    side = position.direction
+    if side * (bar.mark_open - position.liquidation_price) <= 0.0:
         return _LIQUIDATION
     # Comparisons with a level that is not set (NaN) are false.
-    if side * (open_price - state.stop_price) <= 0.0:
+    if side * (bar.open - position.stop_price) <= 0.0:
         return _STOP_LOSS
-    if _target_reached(state, rules, open_price):
+    if target_reached(position, rules, bar.open):
         return _TAKE_PROFIT
-    return state.pending_exit
+    return position.pending_exit
 
 
 @compiled_inline
-def event_inside(
-    state: Records, rules: Records, high: float, low: float, mark_high: float, mark_low: float
-) -> int:
-    """Return the FillReason of what the bar's range reaches first, or NOTHING.
+def event_inside(position: Records, rules: Records, worst: float, best: float, worst_mark: float) -> int:
+    """Return the FillReason of what the range reaches first, or NOTHING.
 
-    A stop between the price and the liquidation price saves the position; of the bad end and the target
-    the bad end is taken.
+    `worst` and `best` are the range's ends against and for the position. A stop between the price and the
+    liquidation price saves the position; of the bad end and the target the bad end is taken.
     """
-    side = state.direction
-    worst, best, worst_mark = low, high, mark_low
-    if side < 0:
-        worst, best, worst_mark = high, low, mark_high
-    liquidated = side * (worst_mark - state.liquidation_price) <= 0.0
-    if side * (worst - state.stop_price) <= 0.0:
-        stop_is_farther = side * (state.stop_price - state.liquidation_price) < 0.0
+    side = position.direction
+    liquidated = side * (worst_mark - position.liquidation_price) <= 0.0
+    if side * (worst - position.stop_price) <= 0.0:
+        stop_is_farther = side * (position.stop_price - position.liquidation_price) < 0.0
         return _LIQUIDATION if liquidated and stop_is_farther else _STOP_LOSS
     if liquidated:
         return _LIQUIDATION
-    if _target_reached(state, rules, best):
+    if target_reached(position, rules, best):
         return _TAKE_PROFIT
     return NOTHING
 
 
 @compiled_inline
-def _target_reached(state: Records, rules: Records, price: float) -> bool:
+def target_reached(position: Records, rules: Records, price: float) -> bool:
     """A triggered market order needs a touch; a resting limit order needs the price to trade through it."""
-    beyond = state.direction * (price - state.target_price)
-    return beyond > 0.0 or (beyond == 0.0 and rules.target_is_limit == 0)
+    beyond = position.direction * (price - position.target_price)
+    return beyond > 0.0 or (beyond == 0.0 and rules.target_limits[position.target] == 0)
 
 
-@compiled_inline
-def see(state: Records, price: float) -> None:
-    state.highest_price = max(state.highest_price, price)
-    state.lowest_price = min(state.lowest_price, price)
+@compiled_bare
+def aim(position: Records, rules: Records) -> None:
+    """Make the nearest of the targets that are left the one that is watched."""
+    position.target = 0
+    position.target_price = np.nan
+    for rung in range(rules.target_count):
+        price = position.target_prices[rung]
+        if np.isnan(price):
+            continue
+        if np.isnan(position.target_price) or position.direction * (position.target_price - price) > 0.0:
+            position.target = rung
+            position.target_price = price
 
 
-@compiled
-def leave_inside(
-    state: Records,
-    rules: Records,
-    bar: int,
-    ts_close: int,
-    open_price: float,
-    high: float,
-    low: float,
-    event: int,
-    fills: Records,
-    trades: Records,
+@compiled_bare
+def leave_at_open(
+    wallet: Records, position: Records, rules: Records, tiers: Floats, bar: BarValues, books: Books
 ) -> None:
-    """Close the position inside the bar, at the level reached."""
-    # What happened after the exit does not count; what came before it is unknown but for the open.
-    see(state, open_price)
-    reference_price = state.stop_price if event == _STOP_LOSS else state.target_price
-    best = high if state.direction > 0 else low
-    ambiguous = int(event != _TAKE_PROFIT and _target_reached(state, rules, best))
-    leave(state, rules, bar, ts_close, reference_price, event, ambiguous, fills, trades)
+    """Let everything happen that the open has jumped over, and what was decided at the last close."""
+    steps = 0  # no more than there are tiers, so that the books have room for what a bar writes
+    while position.direction != 0:
+        event = event_at_open(position, rules, bar)
+        if event == NOTHING:
+            return
+        see(position, bar.open)
+        _leave(
+            wallet, position, rules, tiers, bar, bar.ts_open, bar.open, event, steps < tiers.shape[0], books
+        )
+        steps += 1
 
 
-@compiled
-def leave(
-    state: Records,
+@compiled_bare
+def leave_inside(
+    wallet: Records,
+    position: Records,
     rules: Records,
-    bar: int,
+    tiers: Floats,
+    bar: BarValues,
+    worst: float,
+    best: float,
+    worst_mark: float,
+    certain_worst: float,
+    certain_worst_mark: float,
+    possible_best: float,
+    books: Books,
+) -> None:
+    """Let everything happen to the position that the range reaches, the nearest first.
+
+    `worst` and `best` are what counts as reached. Where `certain_worst` or `possible_best` differ from them,
+    the trade is marked ambiguous if that made a difference.
+    """
+    steps = 0
+    while position.direction != 0:
+        side = position.direction
+        event = event_inside(position, rules, worst, best, worst_mark)
+        target_in_range = target_reached(position, rules, possible_best)
+        if event == NOTHING:
+            if target_in_range:
+                position.ambiguous = 1
+            see(position, best)
+            see(position, worst)
+            return
+        reference_price = position.target_price
+        if event != _TAKE_PROFIT:
+            certain = side * (certain_worst - position.stop_price) <= 0.0
+            reference_price = position.stop_price
+            if event == _LIQUIDATION:
+                certain = side * (certain_worst_mark - position.liquidation_price) <= 0.0
+                reference_price = position.liquidation_price
+            if target_in_range or not certain:
+                position.ambiguous = 1
+            # After a bad event nothing good is taken for granted but where the bar ends.
+            best = bar.close
+        may_step_down = steps < tiers.shape[0]
+        _leave(
+            wallet, position, rules, tiers, bar, bar.ts_close, reference_price, event, may_step_down, books
+        )
+        steps += 1
+
+
+@compiled_bare
+def _leave(
+    wallet: Records,
+    position: Records,
+    rules: Records,
+    tiers: Floats,
+    bar: BarValues,
     ts: int,
     reference_price: float,
     event: int,
-    ambiguous: int,
-    fills: Records,
-    trades: Records,
+    may_step_down: bool,
+    books: Books,
 ) -> None:
     if event == _LIQUIDATION:
-        _liquidate(state, rules, bar, ts, ambiguous, fills, trades)
-    elif event == _TAKE_PROFIT and rules.target_is_limit != 0:
-        # A resting order gets its own price and pays the maker fee, even where the open is better.
-        fee = trading_fee(state.target_price, state.quantity, rules.maker_rate)
-        _close(state, rules, bar, ts, state.target_price, fee, 0.0, _TAKE_PROFIT, 1, ambiguous, fills, trades)
+        _liquidate(wallet, position, rules, tiers, bar, ts, reference_price, may_step_down, books)
+    elif event == _TAKE_PROFIT:
+        _take_target(wallet, position, rules, tiers, bar, ts, reference_price, books)
     else:
         reason = event
-        if event == _STOP_LOSS and state.stop_moved_by != 0:
-            reason = state.stop_moved_by
-        exit_at_market(state, rules, bar, ts, reference_price, reason, ambiguous, fills, trades)
+        if event == _STOP_LOSS and position.stop_moved_by != 0:
+            reason = position.stop_moved_by
+        exit_at_market(
+            wallet, position, rules, tiers, bar, ts, position.quantity, reference_price, reason, books
+        )
 
 
-@compiled
-def _liquidate(
-    state: Records, rules: Records, bar: int, ts: int, ambiguous: int, fills: Records, trades: Records
-) -> None:
-    """Take the position over at its bankruptcy price: the loss is the position margin, never more."""
-    price = bankruptcy_price(state.direction, state.entry_price, rules.leverage)
-    # Added or eaten margin moves the price at which nothing is left.
-    price -= state.direction * state.extra_margin / state.quantity
-    fee = fee_to_close(state.direction, state.quantity, state.entry_price, rules.leverage, rules.taker_rate)
-    _close(state, rules, bar, ts, price, fee, 0.0, _LIQUIDATION, 0, ambiguous, fills, trades)
-
-
-@compiled
-def exit_at_market(
-    state: Records,
+@compiled_bare
+def _take_target(
+    wallet: Records,
+    position: Records,
     rules: Records,
-    bar: int,
+    tiers: Floats,
+    bar: BarValues,
     ts: int,
     reference_price: float,
-    reason: int,
-    ambiguous: int,
-    fills: Records,
-    trades: Records,
+    books: Books,
 ) -> None:
-    """Close the whole position at the market."""
-    price = market_fill_price(reference_price, -state.direction, rules.slippage_rate, rules.tick_size)
-    fee = trading_fee(price, state.quantity, rules.taker_rate)
-    slippage = abs(price - reference_price) * state.quantity
-    _close(state, rules, bar, ts, price, fee, slippage, reason, 0, ambiguous, fills, trades)
+    """Fill the target in reach: its portion of what was entered, all that is left if it is the last."""
+    rung = position.target
+    quantity = position.target_quantities[rung]
+    if rules.target_limits[rung] == 0:
+        exit_at_market(
+            wallet, position, rules, tiers, bar, ts, quantity, reference_price, _TAKE_PROFIT, books
+        )
+    else:
+        traded = min(quantity, floor_to_step(tradable(rules, bar), rules.qty_step))
+        if traded > 0.0:
+            # A resting order gets its own price and pays the maker fee, even where the open is better.
+            price = position.target_price
+            fee = trading_fee(price, traded, rules.maker_rate)
+            reduce_position(
+                wallet, position, rules, tiers, bar, ts, traded, price, fee, 0.0, _TAKE_PROFIT, 1, books
+            )
+        if traded < quantity:
+            # What the bar's volume does not take stays, and is not asked again before the bar's close.
+            position.target_quantities[rung] = floor_to_step(quantity - traded, rules.qty_step)
+            position.target_taken[rung] += traded
+            position.target_price = np.nan
+            return
+    if position.direction != 0:
+        position.target_prices[rung] = np.nan
+        position.target_taken[rung] = np.inf
+        aim(position, rules)
 
 
-@compiled
-def _close(
-    state: Records,
+@compiled_bare
+def _liquidate(
+    wallet: Records,
+    position: Records,
     rules: Records,
-    bar: int,
+    tiers: Floats,
+    bar: BarValues,
     ts: int,
-    price: float,
-    fee: float,
-    slippage: float,
-    reason: int,
-    is_maker: int,
-    ambiguous: int,
-    fills: Records,
-    trades: Records,
+    reference_price: float,
+    may_step_down: bool,
+    books: Books,
 ) -> None:
-    see(state, price)
-    gross = state.direction * state.quantity * (price - state.entry_price)
-    state.cash += gross - fee
+    """Step down a risk tier where there is one; else take the whole position over at its bankruptcy price.
 
-    fill = fills[state.fills]
-    fill.ts = ts
-    fill.bar = bar
-    fill.trade_id = state.trades
-    fill.price = price
-    fill.quantity = state.quantity
-    fill.fee = fee
-    fill.slippage = slippage
-    fill.side = -state.direction
-    fill.is_maker = is_maker
-    fill.reason = reason
-    state.fills += 1
-
-    trade = trades[state.trades]
-    trade.trade_id = state.trades
-    trade.direction = state.direction
-    trade.ts_entry = state.entry_ts
-    trade.ts_exit = ts
-    trade.entry_bar = state.entry_bar
-    trade.exit_bar = bar
-    trade.entry_price = state.entry_price
-    trade.exit_price = price
-    trade.quantity = state.quantity
-    trade.stop_price = state.stop_price
-    trade.target_price = state.target_price
-    trade.liquidation_price = state.entry_liquidation_price
-    trade.gross_pnl = gross
-    trade.fees = state.entry_fee + fee
-    trade.funding = state.trade_funding
-    trade.slippage = state.entry_slippage + slippage
-    trade.initial_margin = initial_margin(state.quantity, state.entry_price, rules.leverage)
-    trade.highest_price = state.highest_price
-    trade.lowest_price = state.lowest_price
-    trade.risk_distance = state.risk_distance
-    trade.reason = reason
-    trade.ambiguous = ambiguous
-    state.trades += 1
-
-    state.direction = 0
-    state.quantity = 0.0
-    state.used_margin = 0.0
-    state.extra_margin = 0.0
-    state.pending_exit = 0
-    state.exit_bar = bar
-
-
-@compiled
-def close_at_end(
-    account: Records,
-    contract: Records,
-    bar: int,
-    ts_close: int,
-    close: float,
-    fills: Records,
-    trades: Records,
-) -> None:
-    """Close what is still open at the last bar's close, at the market, so that every trade has an end."""
-    state = account[0]
-    if state.direction != 0:
-        exit_at_market(state, contract[0], bar, ts_close, close, _END_OF_DATA, 0, fills, trades)
-        state.equity = state.cash
+    Bybit sends a fill-or-kill order for what lies above the lower tier's limit. It fills unless the market
+    is already beyond the bankruptcy price. The loss is the position margin at most.
+    """
+    side = position.direction
+    bankruptcy = bankruptcy_price_with_extra_margin(
+        side, position.quantity, position.entry_price, rules.leverage, position.extra_margin
+    )
+    tier_price = position.entry_price
+    if rules.regime != _LEGACY:
+        tier_price = bar.mark_open if ts == bar.ts_open else reference_price
+    shed = size_to_shed(position.quantity, tier_price, tiers[:, 0], rules.qty_step)
+    if shed > 0.0 and may_step_down and position.quantity - shed >= rules.min_qty:
+        rate = rules.slippage_rate + impact(rules.impact_rate, shed, bar.volume)
+        price = market_fill_price(reference_price, -side, rate, rules.tick_size)
+        if side * (price - bankruptcy) > 0.0:
+            wallet.partial_liquidations += 1
+            exit_at_market(
+                wallet, position, rules, tiers, bar, ts, shed, reference_price, _LIQUIDATION, books
+            )
+            return
+    quantity = position.quantity
+    fee = fee_to_close(side, quantity, position.entry_price, rules.leverage, rules.taker_rate)
+    reduce_position(
+        wallet, position, rules, tiers, bar, ts, quantity, bankruptcy, fee, 0.0, _LIQUIDATION, 0, books
+    )

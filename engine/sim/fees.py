@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from engine.compiled import compiled
+import numpy as np
+
+from engine.compiled import compiled_bare
 from engine.sim.rounding import round_against
 
 
-@compiled
+@compiled_bare
 def trading_fee(price: float, size: float, fee_rate: float) -> float:
     """Return the fee of a fill in USDT: price * size * fee_rate.
 
@@ -15,7 +17,7 @@ def trading_fee(price: float, size: float, fee_rate: float) -> float:
     return price * size * fee_rate
 
 
-@compiled
+@compiled_bare
 def market_fill_price(reference_price: float, side: int, slippage_rate: float, tick_size: float) -> float:
     """Return what a market order pays: the reference price moved against the trader, then on the tick.
 
@@ -31,3 +33,24 @@ def market_fill_price(reference_price: float, side: int, slippage_rate: float, t
         Price step in USDT; the price is rounded up for a buy and down for a sell.
     """
     return round_against(reference_price * (1.0 + side * slippage_rate), tick_size, side)
+
+
+@compiled_bare
+def impact(impact_rate: float, quantity: float, volume: float) -> float:
+    """Return by what fraction a market order moves the price by its own size.
+
+    Parameters
+    ----------
+    impact_rate : float
+        The fraction for an order as large as all that is traded in the bar.
+    quantity, volume : float
+        Of the order and of the bar, in base coin.
+
+    Notes
+    -----
+    impact_rate * sqrt(quantity / volume): the square-root law (Almgren, Thum, Hauptmann and Li, "Direct
+    Estimation of Equity Market Impact", 2005; Toth et al., 2011). A share above 1 counts as 1.
+    """
+    if impact_rate == 0.0 or quantity >= volume:
+        return impact_rate
+    return impact_rate * np.sqrt(quantity / volume)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.compiled import compiled
+from engine.compiled import compiled_bare
 
 
-@compiled
+@compiled_bare
 def funding_payment(direction: int, size: float, mark_price: float, funding_rate: float) -> float:
     """Return the change of the account in USDT: positive is received, negative is paid.
 
@@ -28,7 +28,7 @@ def funding_payment(direction: int, size: float, mark_price: float, funding_rate
     return -direction * size * mark_price * funding_rate
 
 
-@compiled
+@compiled_bare
 def funding_fee(direction: int, size: float, mark_price: float, funding_rate: float) -> float:
     """Return the fee of a funding event in USDT: positive is paid, negative is received.
 
@@ -38,7 +38,7 @@ def funding_fee(direction: int, size: float, mark_price: float, funding_rate: fl
     return -funding_payment(direction, size, mark_price, funding_rate)
 
 
-@compiled
+@compiled_bare
 def funding_from_margin(payment: float, available_balance: float) -> float:
     """Return how much of a payment is taken from the position's margin, in USDT, not negative.
 

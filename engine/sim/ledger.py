@@ -21,6 +21,8 @@ class Ledger:
         Of the open position at the mark price.
     used_margin : float
         What the open position locks.
+    order_margin : float
+        What a resting order locks.
     """
 
     starting_equity: float
@@ -30,6 +32,7 @@ class Ledger:
     cash: float
     unrealised_pnl: float
     used_margin: float
+    order_margin: float = 0.0
 
     @property
     def equity(self) -> float:
@@ -38,8 +41,8 @@ class Ledger:
 
     @property
     def free_margin(self) -> float:
-        """Equity - used margin; negative when the position has eaten more than is free."""
-        return self.equity - self.used_margin
+        """Equity - what position and order lock; negative when the position has eaten more than is free."""
+        return self.equity - self.used_margin - self.order_margin
 
     @property
     def available(self) -> float:

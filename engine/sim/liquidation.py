@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from engine.compiled import compiled
+from engine.compiled import compiled_bare
 from engine.sim.margin import Floats, fee_to_close, initial_margin, maintenance_margin, tier_index
 from engine.sim.rounding import ceil_to_step
 
@@ -24,7 +24,7 @@ class LiquidationRegime(IntEnum):
 _LEGACY = int(LiquidationRegime.LEGACY)
 
 
-@compiled
+@compiled_bare
 def liquidation_price(
     direction: int,
     size: float,
@@ -72,7 +72,7 @@ def liquidation_price(
     return (size * entry_price - direction * used_up) / (size - direction * size * maintenance_margin_rate)
 
 
-@compiled
+@compiled_bare
 def liquidation_price_in_tiers(
     direction: int,
     size: float,
@@ -125,12 +125,13 @@ def liquidation_price_in_tiers(
         price = liquidation_price(
             direction, size, entry_price, leverage, rate, deduction, extra_margin, taker_rate, regime
         )
-        if direction * (price - first) > 0.0:
-            first = price
+        if direction * (price - first) <= 0.0:
+            break  # the lines are those of a convex curve: past the first that is not met sooner none is
+        first = price
     return first
 
 
-@compiled
+@compiled_bare
 def position_maintenance_margin(
     direction: int,
     size: float,
@@ -152,7 +153,7 @@ def position_maintenance_margin(
     return maintenance_margin(size, price, maintenance_margin_rate, mm_deduction, closing_fee)
 
 
-@compiled
+@compiled_bare
 def value_to_shed(position_value: float, tier_limits: Floats) -> float:
     """Return the value a liquidation closes first, to bring the position a tier down, in USDT.
 
@@ -163,7 +164,7 @@ def value_to_shed(position_value: float, tier_limits: Floats) -> float:
     return position_value - tier_limits[tier - 1] if tier > 0 else 0.0
 
 
-@compiled
+@compiled_bare
 def size_to_shed(size: float, price: float, tier_limits: Floats, qty_step: float) -> float:
     """Return `value_to_shed` as a size in base coin, up to the lot step so that the tier below is reached.
 

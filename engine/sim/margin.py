@@ -13,19 +13,19 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compiled import compiled
+from engine.compiled import compiled_bare
 from engine.sim.fees import trading_fee
 
 type Floats = NDArray[np.float64]
 
 
-@compiled
+@compiled_bare
 def position_value(size: float, price: float) -> float:
     """Return the value in USDT: size * price. Which price is the regime's matter: average entry, or mark."""
     return size * price
 
 
-@compiled
+@compiled_bare
 def bankruptcy_price(direction: int, entry_price: float, leverage: float) -> float:
     """Return the price at which the initial margin is used up: entry * (1 - direction / leverage).
 
@@ -35,7 +35,7 @@ def bankruptcy_price(direction: int, entry_price: float, leverage: float) -> flo
     return entry_price * (1.0 - direction / leverage)
 
 
-@compiled
+@compiled_bare
 def bankruptcy_price_with_extra_margin(
     direction: int, size: float, entry_price: float, leverage: float, extra_margin: float
 ) -> float:
@@ -48,13 +48,13 @@ def bankruptcy_price_with_extra_margin(
     return bankruptcy_price(direction, entry_price, leverage) - direction * extra_margin / size
 
 
-@compiled
+@compiled_bare
 def initial_margin(size: float, entry_price: float, leverage: float) -> float:
     """Return the initial margin in USDT: value at entry / leverage. Not touched by the mark price."""
     return size * entry_price / leverage
 
 
-@compiled
+@compiled_bare
 def order_margin_price(direction: int, limit_price: float, best_price: float) -> float:
     """Return the price an opening limit order's margin is reckoned at, in USDT.
 
@@ -64,7 +64,7 @@ def order_margin_price(direction: int, limit_price: float, best_price: float) ->
     return min(limit_price, best_price) if direction > 0 else max(limit_price, best_price)
 
 
-@compiled
+@compiled_bare
 def fee_to_close(
     direction: int, size: float, entry_price: float, leverage: float, taker_rate: float
 ) -> float:
@@ -72,7 +72,7 @@ def fee_to_close(
     return trading_fee(bankruptcy_price(direction, entry_price, leverage), size, taker_rate)
 
 
-@compiled
+@compiled_bare
 def position_margin(
     direction: int, size: float, entry_price: float, leverage: float, taker_rate: float, extra_margin: float
 ) -> float:
@@ -84,7 +84,7 @@ def position_margin(
     return locked + fee_to_close(direction, size, entry_price, leverage, taker_rate) + extra_margin
 
 
-@compiled
+@compiled_bare
 def order_cost(direction: int, size: float, price: float, leverage: float, taker_rate: float) -> float:
     """Return the balance an opening order needs, in USDT: initial margin + fee to open + fee to close.
 
@@ -95,7 +95,7 @@ def order_cost(direction: int, size: float, price: float, leverage: float, taker
     return margin + fee_to_open + fee_to_close(direction, size, price, leverage, taker_rate)
 
 
-@compiled
+@compiled_bare
 def size_for_cost(direction: int, cost: float, price: float, leverage: float, taker_rate: float) -> float:
     """Return the size in base coin whose `order_cost` is `cost`, not yet rounded to the lot step.
 
@@ -104,7 +104,7 @@ def size_for_cost(direction: int, cost: float, price: float, leverage: float, ta
     return cost * leverage / (price * (2.0 * taker_rate * leverage + 1.0 - direction * taker_rate))
 
 
-@compiled
+@compiled_bare
 def margin_after_reduction(position_margin_usdt: float, size: float, closed_size: float) -> float:
     """Return what stays locked after a part of the position is closed, in USDT.
 
@@ -129,7 +129,7 @@ def available_balance(
     return wallet_balance - total_position_im - total_order_im - locked - bonus
 
 
-@compiled
+@compiled_bare
 def tier_index(position_value: float, tier_limits: Floats) -> int:
     """Return the index of the risk tier a position value falls into; limits are inclusive.
 
@@ -151,7 +151,7 @@ def tier_index(position_value: float, tier_limits: Floats) -> int:
     return index
 
 
-@compiled
+@compiled_bare
 def maintenance_margin(
     size: float, price: float, maintenance_margin_rate: float, mm_deduction: float, closing_fee: float
 ) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import SimulationError
 from engine.sim.door import refuse_bad_bars
-from engine.sim.state import Flags, Floats, Integers, SignalBits
+from engine.sim.records import Flags, Floats, Integers, SignalBits
 from engine.timeframes import format_utc
 
 _PRICES = ("open", "high", "low", "close")

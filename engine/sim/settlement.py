@@ -2,75 +2,88 @@
 
 from __future__ import annotations
 
-from engine.compiled import compiled
+from engine.compiled import compiled_bare
 from engine.sim.funding import funding_payment
-from engine.sim.liquidation import liquidation_price
-from engine.sim.margin import position_margin, tier_index
-from engine.sim.state import NEVER, Floats, Integers, Records
+from engine.sim.liquidation import liquidation_price_in_tiers
+from engine.sim.margin import position_margin
+from engine.sim.records import NEVER, Books, Floats, FundingArrays, Records
 
 
-@compiled
+@compiled_bare
 def settle_funding(
-    state: Records,
+    wallet: Records,
+    position: Records,
     rules: Records,
     tiers: Floats,
     before: int,
-    funding_ts: Integers,
-    funding_rate: Floats,
-    funding_mark: Floats,
-    payments: Records,
+    funding: FundingArrays,
+    books: Books,
 ) -> None:
     """Settle every event stamped before the given moment; one that finds no position is passed over."""
-    while state.next_funding_ts < before:
-        at = state.funding_cursor
-        if state.direction != 0:
-            _pay_funding(state, rules, tiers, funding_ts[at], funding_rate[at], funding_mark[at], payments)
-        state.funding_cursor = at + 1
-        state.next_funding_ts = funding_ts[at + 1] if at + 1 < funding_ts.shape[0] else NEVER
+    while position.next_funding_ts < before:
+        at = position.funding_cursor
+        if position.direction != 0:
+            _pay_funding(wallet, position, rules, tiers, at, funding, books)
+        position.funding_cursor = at + 1
+        position.next_funding_ts = funding.ts[at + 1] if at + 1 < funding.ts.shape[0] else NEVER
 
 
-@compiled
+@compiled_bare
 def _pay_funding(
-    state: Records, rules: Records, tiers: Floats, ts: int, rate: float, mark_price: float, payments: Records
+    wallet: Records,
+    position: Records,
+    rules: Records,
+    tiers: Floats,
+    at: int,
+    funding: FundingArrays,
+    books: Books,
 ) -> None:
-    amount = funding_payment(state.direction, state.quantity, mark_price, rate)
-    payment = payments[state.payments]
-    payment.ts = ts
-    payment.trade_id = state.trades
-    payment.quantity = state.direction * state.quantity
-    payment.mark_price = mark_price
-    payment.rate = rate
+    amount = funding_payment(position.direction, position.quantity, funding.mark_price[at], funding.rate[at])
+    payment = books.payments[wallet.payments]
+    payment.ts = funding.ts[at]
+    payment.member = position.member
+    payment.trade_id = position.trade_id
+    payment.quantity = position.direction * position.quantity
+    payment.mark_price = funding.mark_price[at]
+    payment.rate = funding.rate[at]
     payment.amount = amount
-    state.payments += 1
-    state.trade_funding += amount
+    wallet.payments += 1
+    position.funding += amount
     # Bybit takes funding from the available balance first, then from the position's margin, which moves
     # the liquidation price.
-    uncovered = -amount - max(0.0, state.cash - state.used_margin)
-    state.cash += amount
+    uncovered = -amount - free_balance(wallet, position)
+    wallet.cash += amount
     if amount < 0.0 and uncovered > 0.0:
-        state.extra_margin -= uncovered
-        lock_margin(state, rules, tiers)
+        position.extra_margin -= uncovered
+        lock_margin(position, rules, tiers)
 
 
-@compiled
-def lock_margin(state: Records, rules: Records, tiers: Floats) -> None:
-    tier = tier_index(state.quantity * state.entry_price, tiers[:, 0])
-    state.liquidation_price = liquidation_price(
-        state.direction,
-        state.quantity,
-        state.entry_price,
+@compiled_bare
+def free_balance(wallet: Records, position: Records) -> float:
+    """Return what no position and no resting order locks: wallet balance less their margins, not below 0."""
+    return max(0.0, wallet.cash - position.used_margin - position.order_margin - wallet.other_margin)
+
+
+@compiled_bare
+def lock_margin(position: Records, rules: Records, tiers: Floats) -> None:
+    """Compute margin and liquidation price anew: after each fill, and where funding has eaten margin."""
+    position.liquidation_price = liquidation_price_in_tiers(
+        position.direction,
+        position.quantity,
+        position.entry_price,
         rules.leverage,
-        tiers[tier, 1],
-        tiers[tier, 2],
-        state.extra_margin,
+        tiers[:, 0],
+        tiers[:, 1],
+        tiers[:, 2],
+        position.extra_margin,
         rules.taker_rate,
         rules.regime,
     )
-    state.used_margin = position_margin(
-        state.direction,
-        state.quantity,
-        state.entry_price,
+    position.used_margin = position_margin(
+        position.direction,
+        position.quantity,
+        position.entry_price,
         rules.leverage,
         rules.taker_rate,
-        state.extra_margin,
+        position.extra_margin,
     )

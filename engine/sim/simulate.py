@@ -7,22 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.errors import SimulationError
-from engine.sim.exits import close_at_end
-from engine.sim.loop import run_bars
+from engine.sim.closing import close_at_end
+from engine.sim.loop import BarArrays, Curves, run_bars
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
-from engine.sim.state import (
+from engine.sim.records import (
     FILL_DTYPE,
     PAYMENT_DTYPE,
     TRADE_DTYPE,
+    BarValues,
+    Books,
     Floats,
+    FundingArrays,
     Integers,
     Records,
-    RejectReason,
-    StopReason,
+    new_position,
     new_records,
-    new_state,
+    new_wallet,
     with_room_for_as_many,
 )
+from engine.sim.state import RejectReason, StopReason
 
 _FIRST_CAPACITY = 4096
 
@@ -35,14 +38,19 @@ class SimulationOutput:
     ----------
     bars : int
         Bars that were run; fewer than given where the run ended early.
-    equity, position_size, used_margin : float64[bars]
-        At each close: USDT, signed base coin, USDT. The last bar stands after the closing fill.
+    equity : float64[bars]
+        At each close, USDT. The last bar stands after the closing fill.
+    position_size, used_margin : float64[bars] or float64[0]
+        At each close: signed base coin, USDT; empty where the run was asked to leave them out.
     fills, trades, payments : record arrays
         In the order they happened (`FILL_DTYPE`, `TRADE_DTYPE`, `PAYMENT_DTYPE`).
     rejects : int64[RejectReason]
-        Refused orders by reason.
-    capped_entries : int
-        Entries cut down to what the balance or the card's cap allows.
+        Orders refused or ended unfilled, by reason.
+    capped_entries, partial_entries : int
+        Entries cut down to what the balance or the card's caps allow, and those filled in part only because
+        of the bar's volume.
+    partial_liquidations : int
+        Steps down a risk tier.
     stop_reason : StopReason
     cash : float
         Wallet balance at the end, USDT.
@@ -57,6 +65,8 @@ class SimulationOutput:
     payments: Records
     rejects: Integers
     capped_entries: int
+    partial_entries: int
+    partial_liquidations: int
     stop_reason: StopReason
     cash: float
 
@@ -68,6 +78,9 @@ def simulate(
     contract: Records,
     tiers: Floats,
     starting_equity_usdt: float,
+    *,
+    book: bool = True,
+    equity: Floats | None = None,
 ) -> SimulationOutput:
     """Run a whole history and close what is open at its end.
 
@@ -78,6 +91,11 @@ def simulate(
     contract, tiers
         From `engine.sim.contract`.
     starting_equity_usdt : float
+    book : bool
+        Whether position size and used margin are written for each bar; who needs no more than equity and
+        trades saves their memory.
+    equity : float64[n], optional
+        Where the equity is written, for who runs many histories of one length.
 
     Raises
     ------
@@ -87,72 +105,91 @@ def simulate(
     count = len(bars)
     if len(signals.bits) != count:
         raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
-    none = np.empty(0)
-    stop_feature, target_feature = (
-        signals.features[row] if 0 <= row < len(signals.features) else none
-        for row in (int(contract.stop_feature_long[0]), int(contract.target_features[0, 0]))
+    wallets, positions = new_wallet(starting_equity_usdt), new_position(funding.ts)
+    books = Books(
+        new_records(_FIRST_CAPACITY, FILL_DTYPE),
+        new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE),
+        new_records(len(funding), PAYMENT_DTYPE),
+        np.zeros(len(RejectReason), np.int64),
     )
-    account = new_state(starting_equity_usdt, funding.ts)
-    fills, trades = new_records(_FIRST_CAPACITY, FILL_DTYPE), new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE)
-    payments = new_records(len(funding), PAYMENT_DTYPE)
-    rejects = np.zeros(len(RejectReason), np.int64)
-    equity, position_size, used_margin = np.empty(count), np.empty(count), np.empty(count)
+    book_length = count if book else 0
+    curves = Curves(
+        np.empty(count) if equity is None else equity, np.empty(book_length), np.empty(book_length)
+    )
+    arrays = bar_arrays(bars)
+    events = FundingArrays(funding.ts, funding.rate, funding.mark_price)
     bar = 0
     while bar < count:
-        reached = run_bars(
-            bar,
-            count,
-            account,
-            contract,
-            tiers,
-            bars.ts_open,
-            bars.bar_ms,
-            bars.open,
-            bars.high,
-            bars.low,
-            bars.close,
-            bars.mark_open,
-            bars.mark_high,
-            bars.mark_low,
-            bars.mark_close,
-            bars.is_filled,
-            signals.bits,
-            stop_feature,
-            target_feature,
-            funding.ts,
-            funding.rate,
-            funding.mark_price,
-            fills,
-            trades,
-            payments,
-            rejects,
-            equity,
-            position_size,
-            used_margin,
+        bar = int(
+            run_bars(
+                bar,
+                count,
+                wallets,
+                positions,
+                contract,
+                tiers,
+                arrays,
+                bars.bar_ms,
+                signals.bits,
+                signals.features,
+                events,
+                books,
+                curves,
+            )
         )
-        bar = int(reached)
-        if account[0].stop_reason:
+        if wallets[0].stop_reason:
             break
         if bar < count:
-            fills, trades = with_room_for_as_many(fills), with_room_for_as_many(trades)
+            books = books._replace(
+                fills=with_room_for_as_many(books.fills), trades=with_room_for_as_many(books.trades)
+            )
     if bar:
         last = bar - 1
-        ts_close = int(bars.ts_open[last]) + bars.bar_ms
-        close_at_end(account, contract, last, ts_close, bars.close[last], fills, trades)
-        equity[last] = account[0].equity
-        position_size[last] = 0.0
-        used_margin[last] = 0.0
-    state = account[0]
+        close_at_end(wallets[0], positions[0], contract[0], tiers, bar_values(bars, last), books)
+        curves.equity[last] = wallets[0].equity
+        if book:
+            curves.position_size[last] = 0.0
+            curves.used_margin[last] = 0.0
+    wallet = wallets[0]
     return SimulationOutput(
         bars=bar,
-        equity=equity[:bar],
-        position_size=position_size[:bar],
-        used_margin=used_margin[:bar],
-        fills=fills[: state.fills],
-        trades=trades[: state.trades],
-        payments=payments[: state.payments],
-        rejects=rejects,
-        capped_entries=int(state.capped_entries),
-        stop_reason=StopReason(int(state.stop_reason)),
-        cash=float(state.cash),
+        equity=curves.equity[:bar],
+        position_size=curves.position_size[:bar],
+        used_margin=curves.used_margin[:bar],
+        fills=books.fills[: wallet.fills],
+        trades=books.trades[: wallet.trades],
+        payments=books.payments[: wallet.payments],
+        rejects=books.rejects,
+        capped_entries=int(wallet.capped_entries),
+        partial_entries=int(wallet.partial_entries),
+        partial_liquidations=int(wallet.partial_liquidations),
+        stop_reason=StopReason(int(wallet.stop_reason)),
+        cash=float(wallet.cash),
+    )
+
+
+def bar_arrays(bars: MarketBars) -> BarArrays:
+    """Return the bars as the compiled loop takes them."""
+    return BarArrays(**{name: getattr(bars, name) for name in BarArrays._fields})
+
+
+def bar_values(bars: MarketBars, index: int) -> BarValues:
+    """Return one bar as the step takes it."""
+    ts_open = int(bars.ts_open[index])
+    return BarValues(
+        bar=index,
+        ts_exec_open=ts_open,
+        ts_open=ts_open,
+        ts_close=ts_open + bars.bar_ms,
+        open=float(bars.open[index]),
+        high=float(bars.high[index]),
+        low=float(bars.low[index]),
+        close=float(bars.close[index]),
+        mark_open=float(bars.mark_open[index]),
+        mark_high=float(bars.mark_high[index]),
+        mark_low=float(bars.mark_low[index]),
+        mark_close=float(bars.mark_close[index]),
+        volume=float(bars.volume[index]),
+        is_filled=bool(bars.is_filled[index]),
+        closes=True,
     )

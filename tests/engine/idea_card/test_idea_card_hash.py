@@ -18,7 +18,7 @@ from engine.idea_card.card import IdeaCard
 from engine.idea_card.load import card_from_plain, card_from_text
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 
-EXAMPLE_HASH = "d4319628b82ed23815bdb68d00424a3749d842ce486778ed84a5ba6ad089c686"
+EXAMPLE_HASH = "6609e794f7643415edc9e76ca43fbb664a0d011eb1c0312c50bea985435d42f5"
 
 
 def hash_of_plain(data: Any) -> str:

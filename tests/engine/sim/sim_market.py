@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
+from engine.sim.records import RULES_DTYPE, Records
 from engine.sim.simulate import SimulationOutput, simulate
-from engine.sim.state import RULES_DTYPE, DistanceKind, Records, SizingKind
+from engine.sim.state import DistanceKind, SizingKind
 
 MINUTE = 60_000
 ONE_TIER = np.array([[1e12, 0.004, 0.0, 1000.0]])
 
 
-def contract(**changes: float) -> Records:
-    """Return an account that trades 1 coin at 10x without costs, in both directions, without stops."""
+def contract(**changes: float | list[float]) -> Records:
+    """Return an account that trades 1 coin at 10x without costs, in both directions, without stops.
+
+    Of the fields of the targets one value stands for every rung.
+    """
     rules = np.zeros(1, RULES_DTYPE).view(np.recarray)
     plain = {
         "leverage": 10.0,
@@ -23,6 +27,11 @@ def contract(**changes: float) -> Records:
         "max_qty": 1e9,
         "min_notional": 1.0,
         "max_notional": np.inf,
+        "max_effective_leverage": np.inf,
+        "max_participation": np.inf,
+        "add_fraction": 1.0,
+        "add_profit_pct": -np.inf,
+        "target_portions": 1.0,
         "sizing_kind": SizingKind.FIXED_USDT,
         "sizing_value": 100.0,
         "allow_long": 1,
@@ -40,7 +49,7 @@ def percent(stop: float | None = None, target: float | None = None) -> dict[str,
     if stop is not None:
         changes |= {"stop_kind": DistanceKind.PERCENT, "stop_value": stop}
     if target is not None:
-        changes |= {"target_kind": DistanceKind.PERCENT, "target_value": target}
+        changes |= {"target_count": 1, "target_kinds": DistanceKind.PERCENT, "target_values": target}
     return changes
 
 
@@ -48,13 +57,16 @@ def bars(
     *rows: tuple[float, float, float, float],
     mark: list[tuple[float, float, float, float]] | None = None,
     filled: tuple[int, ...] = (),
+    volume: float | list[float] = 1.0,
 ) -> MarketBars:
     """Return one-minute bars from (open, high, low, close) rows, the first opening at 0."""
     prices = np.array(rows, dtype=np.float64).T
     marks = prices if mark is None else np.array(mark, dtype=np.float64).T
     is_filled = np.zeros(len(rows), dtype=bool)
     is_filled[list(filled)] = True
-    return MarketBars(MINUTE, np.arange(len(rows)) * MINUTE, *prices, *marks, is_filled, np.ones(len(rows)))
+    return MarketBars(
+        MINUTE, np.arange(len(rows)) * MINUTE, *prices, *marks, is_filled, np.full(len(rows), volume)
+    )
 
 
 def signals(count: int, **bits_at: int) -> BarSignals:

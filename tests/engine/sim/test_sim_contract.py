@@ -16,16 +16,8 @@ from engine.idea_card.targets import LARGEST_LADDER
 from engine.market_data.instruments import InstrumentRules, RiskTier
 from engine.sim.contract import contract_of
 from engine.sim.liquidation import LiquidationRegime
-from engine.sim.state import (
-    MAX_TARGETS,
-    RULES_DTYPE,
-    DistanceKind,
-    EntryKind,
-    Records,
-    Reprice,
-    SizingKind,
-    TimeInForce,
-)
+from engine.sim.records import MAX_TARGETS, RULES_DTYPE, Records
+from engine.sim.state import DistanceKind, EntryKind, Reprice, SizingKind, TimeInForce
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "idea_card"))
 from idea_card_example import changed, everything, plain_example
@@ -47,8 +39,7 @@ INSTRUMENT = InstrumentRules(
     tiers=(RiskTier(1, 2e6, 0.005, 0.01, 100.0, 0.0),),
 )
 
-_OF_THE_FIRST_TARGET = {"target_kind", "target_value", "target_is_limit"}
-FIELDS = [name for name in RULES_DTYPE.names if name not in _OF_THE_FIRST_TARGET]
+FIELDS = RULES_DTYPE.names
 
 
 def rules_of(data: Any) -> Records:
@@ -271,12 +262,6 @@ def test_a_ladder_of_four() -> None:
     assert rules.target_portions.tolist() == [0.4, 0.3, 0.2, 0.05]
     assert rules.target_limits.tolist() == [1, 0, 1, 0]
     assert rules.target_features.tolist() == [-1, -1, 0, -1]
-
-
-def test_until_the_simulator_reads_ladders_the_first_target_stands_for_all() -> None:
-    ladder = [{"type": "percent", "value": 1.0, "portion_pct": 40.0, "order_type": "limit"}]
-    rules = rules_of(changed(("risk_model", "take_profit"), ladder))
-    assert (rules.target_kind, rules.target_value, rules.target_is_limit) == (DistanceKind.PERCENT, 1.0, 1)
 
 
 def test_a_volatility_target_counts_the_bars_of_its_features_timeframe() -> None:

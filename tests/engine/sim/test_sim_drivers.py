@@ -15,8 +15,9 @@ from sim_market import MINUTE, contract
 
 from engine.sim.exchange import Bar, SimulatedExchange
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
+from engine.sim.records import Records
 from engine.sim.simulate import SimulationOutput, simulate
-from engine.sim.state import DistanceKind, Records, SignalBit, SizingKind
+from engine.sim.state import DistanceKind, EntryKind, Reprice, SignalBit, SizingKind, TimeInForce
 
 TIERS = np.array([[5_000.0, 0.005, 0.0, 100.0], [20_000.0, 0.01, 25.0, 50.0], [1e9, 0.025, 325.0, 10.0]])
 
@@ -41,37 +42,85 @@ def random_case(seed: int) -> tuple[MarketBars, BarSignals, FundingEvents, Recor
         *(open_, high, low, close),
         *mark,
         is_filled=rng.random(count) > 0.97,
-        volume=np.ones(count),
+        volume=np.round(np.abs(rng.normal(0, 40, count)) * (rng.random(count) > 0.1), 3),
     )
     bits = rng.integers(0, 16, count) * (rng.random(count) > 0.7)
-    feature = np.abs(rng.normal(2, 1, count))
+    # An ATR, a support and a resistance; now and then missing.
+    features = np.array([np.abs(rng.normal(2, 1, count)), low * 0.98, high * 1.02])
+    features[:, rng.random(count) > 0.98] = np.nan
     ts = np.sort(rng.choice(count * 4, 40, replace=False)) * (MINUTE // 4)
     events = FundingEvents(ts.astype(np.int64), rng.normal(0, 0.002, 40), np.full(40, 100.0))
-    has_stop = rng.random() > 0.2
-    rules = contract(
+    return bars, BarSignals(bits.astype(np.int8), features), events, random_rules(rng)
+
+
+def random_rules(rng: np.random.Generator) -> Records:
+    """Return an account with any mix of what a card can say."""
+    stop_kind = rng.choice(
+        [
+            DistanceKind.NONE,
+            DistanceKind.PERCENT,
+            DistanceKind.POINTS,
+            DistanceKind.FEATURE_MULTIPLE,
+            DistanceKind.LEVEL,
+        ]
+    )
+    is_level = stop_kind == DistanceKind.LEVEL
+    target_kinds = [DistanceKind.PERCENT, DistanceKind.POINTS, DistanceKind.FEATURE_MULTIPLE]
+    if stop_kind != DistanceKind.NONE:
+        target_kinds.append(DistanceKind.RISK_MULTIPLE)
+    portions = [[1.0, 0, 0, 0], [0.5, 0.3, 0.2, 0], [0.25, 0.25, 0.25, 0.25], [0.3, 0.3, 0.0, 0]]
+    ladder = int(rng.integers(0, 4))
+    sizing = rng.choice(list(SizingKind))
+    if stop_kind == DistanceKind.NONE and sizing == SizingKind.RISK_BASED:
+        sizing = SizingKind.PERCENT_EQUITY
+    sizing_values = {
+        SizingKind.PERCENT_EQUITY: float(rng.choice([10, 90])),
+        SizingKind.FIXED_USDT: 700.0,
+        SizingKind.RISK_BASED: 2.0,
+        SizingKind.VOLATILITY_TARGET: 0.02,
+    }
+    return contract(
         leverage=float(rng.choice([1, 3, 10, 50])),
         taker_rate=0.00055,
         maker_rate=0.0002,
         slippage_rate=0.0003,
+        impact_rate=float(rng.choice([0, 0.01])),
+        max_participation=float(rng.choice([np.inf, 0.1])),
         tick_size=0.01,
-        stop_kind=rng.choice([DistanceKind.PERCENT, DistanceKind.FEATURE_MULTIPLE]) if has_stop else 0,
-        stop_value=2.0,
-        target_kind=rng.choice([DistanceKind.PERCENT, DistanceKind.RISK_MULTIPLE]) if has_stop else 0,
-        trails=int(has_stop and rng.random() > 0.5),
+        entry_kind=rng.choice(list(EntryKind)),
+        offset_kind=rng.choice([DistanceKind.PERCENT, DistanceKind.TICKS, DistanceKind.FEATURE_MULTIPLE]),
+        offset_value=float(rng.choice([0, 0.5])),
+        time_in_force=rng.choice(list(TimeInForce)),
+        expiry_bars=int(rng.choice([0, 3])),
+        reprice=rng.choice(list(Reprice)),
+        stop_kind=stop_kind,
+        stop_value=0.5 if is_level else 2.0,
+        stop_feature_long=1 if is_level else 0,
+        stop_feature_short=2 if is_level else 0,
+        trails=int(not is_level and stop_kind != DistanceKind.NONE and rng.random() > 0.5),
         trail_activation_pct=float(rng.choice([0, 1])),
         moves_to_break_even=int(rng.random() > 0.5),
         break_even_trigger_pct=1.5,
         break_even_offset_pct=0.2,
-        target_value=3.0,
-        target_is_limit=int(rng.random() > 0.5),
-        sizing_kind=SizingKind.PERCENT_EQUITY,
-        sizing_value=float(rng.choice([10, 90])),
+        time_stop_bars=int(rng.choice([0, 8])),
+        time_stop_profit_pct=0.5,
+        target_count=int(rng.choice([0, 1, 1, 1])) if ladder == 0 else [0, 3, 4, 2][ladder],
+        target_kinds=rng.choice(target_kinds, 4),
+        target_values=[1.5, 3.0, 2.0, 4.0],
+        target_portions=portions[ladder],
+        target_limits=rng.integers(0, 2, 4),
+        sizing_kind=sizing,
+        sizing_value=sizing_values[SizingKind(sizing)],
+        max_notional=float(rng.choice([np.inf, 2_000])),
+        max_effective_leverage=float(rng.choice([np.inf, 2])),
+        max_adds=int(rng.choice([0, 2])),
+        add_fraction=0.5,
+        add_profit_pct=float(rng.choice([-np.inf, 0.2])),
         regime=int(rng.integers(0, 2)),
         allow_flip=int(rng.random() > 0.5),
         cooldown_bars=int(rng.integers(0, 3)),
         max_bars=int(rng.choice([0, 20])),
     )
-    return bars, BarSignals(bits.astype(np.int8), feature[None, :]), events, rules
 
 
 def digest(output: SimulationOutput) -> bytes:
@@ -93,13 +142,9 @@ def test_step_by_step_equals_the_compiled_loop(seed: int) -> None:
             *(float(getattr(bars, name)[i]) for name in ("open", "high", "low", "close")),
             *(float(getattr(bars, f"mark_{name}")[i]) for name in ("open", "high", "low", "close")),
             is_filled=bool(bars.is_filled[i]),
+            volume=float(bars.volume[i]),
         )
-        exchange.advance(
-            bar,
-            int(wanted.bits[i]),
-            stop_feature=float(wanted.features[0, i]),
-            target_feature=float(wanted.features[0, i]),
-        )
+        exchange.advance(bar, int(wanted.bits[i]), wanted.features[:, i])
         ledger = exchange.ledger
         ledger.check()
         assert ledger.available >= 0
@@ -123,11 +168,13 @@ def test_the_account_recomputed_from_fills_and_funding_alone(seed: int) -> None:
     for fill in output.fills:
         price, quantity = Decimal(float(fill.price)), Decimal(float(fill.quantity)) * int(fill.side)
         cash -= Decimal(float(fill.fee))
-        if held == 0:
-            held, cost = quantity, price
+        if held * quantity >= 0:
+            cost = (abs(held) * cost + abs(quantity) * price) / (abs(held) + abs(quantity))
         else:
-            assert quantity == -held
-            cash += held * (price - cost)
+            assert abs(quantity) <= abs(held) + Decimal("1e-9")
+            cash -= quantity * (price - cost)
+        held += quantity
+        if abs(held) < Decimal("1e-9"):
             held = Decimal(0)
     cash += sum(Decimal(float(amount)) for amount in output.payments.amount)
     assert held == 0

@@ -74,7 +74,7 @@ def test_target_is_a_triggered_market_order() -> None:
 
 @pytest.mark.parametrize(("high", "filled"), [(105.0, False), (105.001, True)])
 def test_limit_target_needs_the_price_to_trade_through(high: float, filled: bool) -> None:
-    rules = contract(target_is_limit=1, maker_rate=0.0002, taker_rate=0.00055, slippage_rate=0.0)
+    rules = contract(target_limits=1, maker_rate=0.0002, taker_rate=0.00055, slippage_rate=0.0)
     for name, value in percent(target=5).items():
         rules[name] = value
     output = run(bars(FLAT, FLAT, (100, high, 100, 102)), signals(3, b0=LONG), rules)
@@ -87,7 +87,7 @@ def test_limit_target_needs_the_price_to_trade_through(high: float, filled: bool
 
 def test_a_limit_target_the_open_jumps_over_gets_its_own_price() -> None:
     # pitfall 3, mirrored: a resting maker order gets its price, not the better open
-    rules = contract(target_is_limit=1, **percent(target=5))
+    rules = contract(target_limits=1, **percent(target=5))
     output = run(bars(FLAT, FLAT, (108, 110, 107, 109)), signals(3, b0=LONG), rules)
     assert output.fills[1].price == 105.0
 
