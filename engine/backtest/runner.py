@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Iterable
 
+from engine.backtest.candles import Candles
 from engine.backtest.engine import BacktestEngine
-from engine.backtest.prepare import PreparedFrame, prepare
+from engine.backtest.history import History
+from engine.backtest.prepare import PreparedFrame, funding_from_frame, prepare_history
 from engine.backtest.result import BacktestResult
-from engine.features.builder import FeatureFrameBuilder
 from engine.market_data.funding import price_funding_events
 from engine.market_data.healing import heal
 from engine.market_data.store import HistoricalDataStore
@@ -50,18 +51,40 @@ def prepare_from_store(
     end_ms: int | None = None,
 ) -> PreparedFrame:
     """Return what `run_card` runs. Raises as it does."""
-    roles = plan.card.timeframes.roles()
-    candles: dict[Timeframe, pd.DataFrame] = {}
-    marks: dict[Timeframe, pd.DataFrame] = {}
-    for timeframe in roles.values():
-        candles[timeframe] = store.read_ohlcv(symbol, timeframe, end_ms=end_ms)
-        marks[timeframe] = store.read_mark_klines(symbol, timeframe, end_ms=end_ms)
-    frames = {}
-    for role, timeframe in roles.items():
-        healed = heal(candles[timeframe], marks[timeframe], timeframe).frame
-        frames[timeframe] = FeatureFrameBuilder(plan.features_of(role)).build(healed)
-    exec_candles = candles[plan.card.timeframes.exec]
-    funding = price_funding_events(store.read_funding(symbol), marks, exec_candles)
-    return prepare(
-        plan, symbol, frames, funding, store.read_instrument(symbol), start_ms=start_ms, end_ms=end_ms
-    )
+    history = history_from_store(symbol, plan.card.timeframes.roles().values(), store, end_ms=end_ms)
+    return prepare_history(plan, history, start_ms=start_ms, end_ms=end_ms)
+
+
+def history_from_store(
+    symbol: str,
+    timeframes: Iterable[Timeframe],
+    store: HistoricalDataStore,
+    *,
+    end_ms: int | None = None,
+) -> History:
+    """Return the healed history of a symbol, for as many cards as run over these timeframes.
+
+    Parameters
+    ----------
+    symbol : str
+    timeframes : iterable of Timeframe
+        Where no mark kline prices a funding event, the candles of the smallest do.
+    store : HistoricalDataStore
+    end_ms : int, optional
+        Bars from then on are left out.
+
+    Raises
+    ------
+    DataNotFound, DataError
+        If the store lacks candles or instrument rules.
+    """
+    wanted = tuple(timeframes)
+    stored = store.read_market(symbol, wanted, end_ms)
+    candles = {
+        timeframe: Candles.from_frame(
+            heal(stored.candles[timeframe], stored.marks[timeframe], timeframe).frame
+        )
+        for timeframe in wanted
+    }
+    funding = price_funding_events(stored.funding, stored.marks, stored.candles[min(wanted)])
+    return History(symbol, candles, funding_from_frame(funding), stored.instrument)

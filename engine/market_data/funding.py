@@ -47,7 +47,8 @@ def price_funding_events(
         price[wanted] = klines["open"].to_numpy()[at[wanted]]
         source[wanted] = "mark"
     unpriced = np.isnan(price)
-    price[unpriced] = _last_price(ohlcv, times[unpriced])
+    if unpriced.any():
+        price[unpriced] = _last_price(ohlcv, times[unpriced])
     priced = ~np.isnan(price)
     return pd.DataFrame(
         {

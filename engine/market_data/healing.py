@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ from engine.market_data.gaps import Gap
 from engine.timeframes import Timeframe, format_utc
 
 _MARK_PRICES = ("open", "high", "low", "close")
+
+type _Rows = slice | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -84,18 +87,26 @@ def heal(
             way_out="ask for a range inside what is stored, or sync the missing part first",
         )
 
-    last = np.searchsorted(times, grid, side="right") - 1  # the last candle that is there, at or before
-    is_filled = times[last] != grid
+    whole = np.array_equal(times, grid)
+    # the last candle that is there, at or before; without a hole that is each itself
+    last: _Rows = slice(None) if whole else np.searchsorted(times, grid, side="right") - 1
+    is_filled = np.zeros(len(grid), np.bool_) if whole else times[last] != grid
     close = ohlcv["close"].to_numpy()[last]
     columns = {"ts_open": grid}
     for name in ("open", "high", "low"):
-        columns[name] = np.where(is_filled, close, ohlcv[name].to_numpy()[last])
+        columns[name] = _unless(is_filled, ohlcv[name].to_numpy()[last], close)
     columns["close"] = close
     for name in ("volume", "turnover"):
-        columns[name] = np.where(is_filled, 0.0, ohlcv[name].to_numpy()[last])
+        columns[name] = _unless(is_filled, ohlcv[name].to_numpy()[last], 0.0)
     columns["is_filled"] = is_filled
     columns |= _mark_columns(mark, grid)
     return HealedBars(pd.DataFrame(columns, copy=False), int(is_filled.sum()), _holes(grid, is_filled))
+
+
+def _unless(
+    is_filled: npt.NDArray[np.bool_], values: npt.NDArray[Any], filling: npt.NDArray[Any] | float
+) -> npt.NDArray[Any]:
+    return np.where(is_filled, filling, values) if is_filled.any() else values
 
 
 def _check_grid(times: npt.NDArray[np.int64], timeframe: Timeframe) -> None:
@@ -123,6 +134,8 @@ def _mark_columns(mark: pd.DataFrame, grid: npt.NDArray[np.int64]) -> dict[str, 
     times = mark["ts_open"].to_numpy()
     if not len(times):
         return {f"mark_{name}": np.full(len(grid), np.nan) for name in _MARK_PRICES}
+    if np.array_equal(times, grid):
+        return {f"mark_{name}": mark[name].to_numpy() for name in _MARK_PRICES}
     at = np.minimum(np.searchsorted(times, grid), len(times) - 1)
     is_there = times[at] == grid
     return {f"mark_{name}": np.where(is_there, mark[name].to_numpy()[at], np.nan) for name in _MARK_PRICES}

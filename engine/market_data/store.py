@@ -16,6 +16,7 @@ from engine.market_data.gaps import Gap, find_gaps
 from engine.market_data.instrument_snapshots import read_snapshot, save_snapshot
 from engine.market_data.instruments import InstrumentRules
 from engine.market_data.series import Span, Upserted
+from engine.market_data.stored_market import StoredMarket, read_stored_market
 from engine.market_data.sync_rows import StoreStatus, SyncWrite
 from engine.market_data.sync_state import mark_written
 from engine.market_data.tables import Series, SeriesKind, create_tables
@@ -159,6 +160,18 @@ class HistoricalDataStore:
         return self._read(lambda connection: read_snapshot(connection, symbol, at_ms))
 
     # --- the whole
+
+    def read_market(
+        self, symbol: str, timeframes: Sequence[Timeframe], end_ms: int | None = None
+    ) -> StoredMarket:
+        """Return everything a run reads of a symbol: opening the database takes longer than most reads.
+
+        Raises
+        ------
+        DataNotFound
+            If no instrument rules of the symbol are stored.
+        """
+        return self._read(lambda connection: read_stored_market(connection, symbol, timeframes, end_ms))
 
     def coverage(self) -> pd.DataFrame:
         """Return one row per series: kind, symbol, timeframe, rows, first_ts, last_ts, gap_bars.

@@ -44,6 +44,12 @@ def test_a_hole_is_flat_at_the_close_before_it_without_volume():
     )
 
 
+def test_a_window_as_long_as_the_candles_that_are_there_is_filled_all_the_same():
+    healed = heal(candles(10).drop(index=[1, 2]), marks(0), H1, start_ms=hour(0), end_ms=hour(8))
+    assert healed.frame["ts_open"].tolist() == [hour(n) for n in range(8)]
+    assert healed.frame["is_filled"].tolist() == [False, True, True, False, False, False, False, False]
+
+
 def test_nothing_is_filled_before_the_first_candle_or_after_the_last():
     healed = heal(candles(10).iloc[3:7], marks(10), H1, start_ms=hour(0), end_ms=hour(10))
     assert healed.frame["ts_open"].tolist() == [hour(n) for n in (3, 4, 5, 6)]

@@ -53,6 +53,26 @@ def test_every_kind_of_series_comes_back_as_it_was_given(store):
     assert store.open_interest_span("BTCUSDT") == (START, START + HOUR_MS, 2)
 
 
+def test_what_a_run_reads_comes_at_once_as_it_comes_one_by_one(store):
+    for timeframe in (H1, Timeframe.H4):
+        store.upsert_ohlcv("BTCUSDT", timeframe, candles(6, timeframe=timeframe))
+        store.upsert_ohlcv("ETHUSDT", timeframe, candles(6, timeframe=timeframe, base=50.0))
+    store.upsert_mark_klines("BTCUSDT", H1, marks(5))
+    store.upsert_funding("BTCUSDT", events([START, START + 9 * HOUR_MS]))
+    store.save_instrument(rules(START))
+    end_ms = START + 4 * HOUR_MS
+    market = store.read_market("BTCUSDT", [H1, Timeframe.H4], end_ms)
+    for timeframe in (H1, Timeframe.H4):
+        expected = store.read_ohlcv("BTCUSDT", timeframe, end_ms=end_ms)
+        pd.testing.assert_frame_equal(market.candles[timeframe], expected)
+        expected = store.read_mark_klines("BTCUSDT", timeframe, end_ms=end_ms)
+        pd.testing.assert_frame_equal(market.marks[timeframe], expected)
+    assert len(market.candles[H1]) == len(market.marks[H1]) == 4
+    # funding is not cut: the event after the end shows that it is known until then
+    pd.testing.assert_frame_equal(market.funding, store.read_funding("BTCUSDT"))
+    assert market.instrument == store.read_instrument("BTCUSDT")
+
+
 def test_a_read_takes_the_start_and_leaves_the_end(store):
     store.upsert_ohlcv("BTCUSDT", H1, candles(10))
     store.upsert_funding("BTCUSDT", events([START + n * HOUR_MS for n in range(10)]))
