@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.features.kernels import extremes, sums
+from engine.features.kernels import extremes, filters, sums
 from engine.features.spec import FloatArray
+
+_WEIGHTLESS = 1e-20
 
 
 def total(values: FloatArray, length: int) -> FloatArray:
@@ -41,7 +43,10 @@ def filtered(values: FloatArray, weights: FloatArray) -> FloatArray:
         sum of weights[k] * values[i - k]; NaN for the first `len(weights) - 1` rows.
     """
     result = np.empty(values.size)
-    sums.filtered(values, weights, result)
+    # the ends of a bell or of a growth weigh nothing, even all together
+    counted = np.flatnonzero(np.abs(weights) > _WEIGHTLESS * np.abs(weights).max())
+    first, last = max(int(counted[0]), 1), int(counted[-1])
+    filters.filtered(values, weights[: last + 1], first, weights.size, result)
     return result
 
 
@@ -79,7 +84,7 @@ def deviation_and_moments(values: FloatArray, length: int) -> tuple[FloatArray, 
 def mean_and_absolute_deviation(values: FloatArray, length: int) -> tuple[FloatArray, FloatArray]:
     """Return the mean of the last `length` values and the mean of their distances from it."""
     centre, deviation = mean(values, length), np.empty(values.size)
-    sums.absolute_deviation(values, centre, length, deviation)
+    filters.absolute_deviation(values, centre, length, deviation)
     return centre, deviation
 
 

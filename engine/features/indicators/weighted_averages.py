@@ -39,11 +39,6 @@ def _sinwma(source: FloatArray, length: int) -> FloatArray:
 
 def symmetric_mean(source: FloatArray, length: int) -> FloatArray:
     """Return the mean with weights rising by equal steps to the middle of the window and falling again."""
-    places = np.arange(1.0, length + 1.0)
-    return _shaped(source, np.minimum(places, places[::-1]))
-
-
-def _trima(source: FloatArray, length: int) -> FloatArray:
     return windows.mean(windows.mean(source, ceil(length / 2)), length // 2 + 1)
 
 
@@ -155,8 +150,11 @@ ENTRIES = (
     ),
     IndicatorSpec(
         name="swma",
-        definition="Mean with weights 1, 2 … up to the middle of the window and down again.",
-        published="pandas-ta swma; of length 4 it is TradingView ta.swma.",
+        definition=(
+            "Mean with weights 1, 2 … up to the middle of the window and down again: SMA over floor(length / "
+            "2) + 1 of the SMA over ceil(length / 2)."
+        ),
+        published="pandas-ta swma; of length 4 it is TradingView ta.swma. The same as `trima`.",
         implementation=Implementation.OURS,
         compute=symmetric_mean,
         inputs=("source",),
@@ -166,10 +164,10 @@ ENTRIES = (
     ),
     IndicatorSpec(
         name="trima",
-        definition="SMA over floor(length / 2) + 1 of the SMA over ceil(length / 2).",
+        definition="SMA over floor(length / 2) + 1 of the SMA over ceil(length / 2): the same as `swma`.",
         published="Common definition; TA-Lib TRIMA. pandas-ta takes one rounded half twice.",
         implementation=Implementation.OURS,
-        compute=_trima,
+        compute=symmetric_mean,
         inputs=("source",),
         params=(window(),),
         warmup=lambda p: p["length"] - 1,

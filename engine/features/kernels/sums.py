@@ -143,66 +143,6 @@ def line(values: Read, length: int, means: Write, slopes: Write) -> None:
             slopes[row] = (middle * everything - (slopes[row] + by_age)) / spread
 
 
-_ROWS = 512  # of a tile: its rows and the window's stay in the first-level cache
-
-
-@kernel
-def filtered(values: Read, weights: Read, averages: Write) -> None:
-    """Fill the sum of weights[k] * values[row - k]; `weights` sum to one and begin with the newest bar's."""
-    size, length = values.size, weights.size
-    for row in range(min(length - 1, size)):
-        averages[row] = np.nan
-    for start in range(length - 1, size, _ROWS):
-        stop = min(start + _ROWS, size)
-        # views, whose rows count from nought: only such loops become vector instructions
-        newest, sums = values[start:stop], averages[start:stop]
-        for row in range(sums.size):
-            # as distances from the newest: nought of it is NaN where it is NaN
-            sums[row] = newest[row] * 0.0
-        for lag in range(1, length - 5, 6):
-            a, b, c = weights[lag], weights[lag + 1], weights[lag + 2]
-            d, e, f = weights[lag + 3], weights[lag + 4], weights[lag + 5]
-            past = values[start - lag - 5 : stop - lag]
-            for row in range(sums.size):
-                edge = newest[row]
-                near = a * (past[row + 5] - edge) + b * (past[row + 4] - edge) + c * (past[row + 3] - edge)
-                far = d * (past[row + 2] - edge) + e * (past[row + 1] - edge) + f * (past[row] - edge)
-                sums[row] += near + far
-        for lag in range(length - (length - 1) % 6, length):
-            weight = weights[lag]
-            past = values[start - lag : stop - lag]
-            for row in range(sums.size):
-                sums[row] += weight * (past[row] - newest[row])
-        for row in range(sums.size):
-            sums[row] += newest[row]
-
-
-@kernel
-def absolute_deviation(values: Read, centres: Read, length: int, deviations: Write) -> None:
-    """Fill the mean distance of the last `length` values from `centres[row]`."""
-    size = values.size
-    for row in range(min(length - 1, size)):
-        deviations[row] = np.nan
-    for start in range(length - 1, size, _ROWS):
-        stop = min(start + _ROWS, size)
-        centre, sums = centres[start:stop], deviations[start:stop]
-        for row in range(sums.size):
-            sums[row] = 0.0
-        for lag in range(0, length - 5, 6):
-            past = values[start - lag - 5 : stop - lag]
-            for row in range(sums.size):
-                at = centre[row]
-                near = abs(past[row + 5] - at) + abs(past[row + 4] - at) + abs(past[row + 3] - at)
-                far = abs(past[row + 2] - at) + abs(past[row + 1] - at) + abs(past[row] - at)
-                sums[row] += near + far
-        for lag in range(length - length % 6, length):
-            past = values[start - lag : stop - lag]
-            for row in range(sums.size):
-                sums[row] += abs(past[row] - centre[row])
-        for row in range(sums.size):
-            sums[row] /= length
-
-
 @kernel
 def moments(values: Read, means: Read, deviations: Read, length: int, third: Write, fourth: Write) -> None:
     """Fill the mean third and fourth power of the distances of the last `length` values from their mean.
