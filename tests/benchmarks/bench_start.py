@@ -52,7 +52,7 @@ def _start(engine: Path, market: Path) -> dict[str, float]:
     started = time.monotonic()
     command = own_python("bench_start.py", str(market))
     paths = f"{engine}:{HERE}"
-    found, _ = measured_in_child(command, environment={"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": ""})
+    found = measured_in_child(command, environment={"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": ""})
     return {
         "total_s": found["done"] - started,
         "import_s": found["imported"] - started,

@@ -3,7 +3,7 @@
     .venv/bin/python tests/benchmarks/bench_sweep.py
 
 From arrays in memory to the table of results in Parquet, every feature computed anew, in a process of its
-own. Memory is looked at with a tenth of the sets as well, over as many features.
+own. Memory is looked at with a tenth of the sets as well, over the same features.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from benchmark_arrays import load_market, save_market
 from benchmark_cards import INSTRUMENT, W2_FREE, W2_PARAMETERS
 from benchmark_market import YEAR_OF_MINUTES, machine
-from benchmark_report import Figure, measured_in_child, own_python, show, timed
+from benchmark_report import Figure, measured_in_child, own_python, peak_mb, show, timed
 
 from engine.backtest.history import History
 from engine.backtest.sweep import run_sweep
@@ -33,8 +33,8 @@ def figures() -> list[Figure]:
     with TemporaryDirectory() as name:
         path = Path(name) / "market.npz"
         save_market(path, [Timeframe.M1], YEAR_OF_MINUTES)
-        found, peak_mb = measured_in_child(own_python("bench_sweep.py", str(path), "1"))
-        fewer, fewer_mb = measured_in_child(own_python("bench_sweep.py", str(path), "10"))
+        found = measured_in_child(own_python("bench_sweep.py", str(path), "1"))
+        fewer = measured_in_child(own_python("bench_sweep.py", str(path), "10"))
     return [
         Figure(
             f"sweep of {found['sets']:,} sets of W2, {CORES} cores",
@@ -46,10 +46,10 @@ def figures() -> list[Figure]:
         ),
         Figure(
             "the sweep's peak memory",
-            peak_mb / 1000,
+            found["peak_mb"] / 1000,
             "GB",
             1.0,
-            f"{found['features']} features; {fewer_mb / 1000:.2f} GB with {fewer['sets']} sets over as many",
+            f"{found['features']} features; {fewer['peak_mb'] / 1000:.2f} GB with {fewer['sets']} sets",
         ),
     ]
 
@@ -86,6 +86,7 @@ def sweep_in_this_process(path: Path, every: int) -> None:
                 "sets": len(sets),
                 "features": features,
                 "trades": trades,
+                "peak_mb": peak_mb(),
             }
         )
     )
