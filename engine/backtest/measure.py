@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.backtest.prepare import PreparedFrame
 from engine.metrics.basic import BasicMetrics, basic_metrics
+from engine.sim.records import Floats
 from engine.sim.simulate import SimulationOutput, simulate
 from engine.sim.state import FillReason
 
@@ -30,8 +31,14 @@ def measure(result: BacktestResult) -> Metrics:
     )
 
 
-def evaluate(prepared: PreparedFrame) -> BasicMetrics:
+def evaluate(prepared: PreparedFrame, *, equity: Floats | None = None) -> BasicMetrics:
     """Run a prepared card and return its basic metrics, without making frames on the way.
+
+    Parameters
+    ----------
+    prepared : PreparedFrame
+    equity : float64[bars], optional
+        Where the equity is written, for who evaluates many cards over one window.
 
     Raises
     ------
@@ -46,6 +53,8 @@ def evaluate(prepared: PreparedFrame) -> BasicMetrics:
         prepared.contract,
         prepared.tiers,
         account.starting_equity_usdt,
+        book=False,
+        equity=equity,
     )
     return basic_metrics_of(prepared, output)
 

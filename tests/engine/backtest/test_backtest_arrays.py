@@ -251,3 +251,10 @@ def test_a_session_that_closes_positions_signals_both_exits_outside() -> None:
     assert not bits[:warm].any()
     trades = BacktestEngine().run(case).trades
     assert (trades["ts_exit"] % DAY_MS <= 12 * HOUR_MS).all()
+
+
+def test_the_equity_may_be_written_where_the_caller_wants_it() -> None:
+    case = from_arrays()
+    buffer = np.zeros(len(case.bars))
+    assert evaluate(case, equity=buffer) == evaluate(case)
+    assert np.array_equal(buffer, BacktestEngine().run(case).equity["equity_usdt"])
