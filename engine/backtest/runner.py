@@ -61,6 +61,7 @@ def history_from_store(
     store: HistoricalDataStore,
     *,
     end_ms: int | None = None,
+    feature_bytes: int | None = None,
 ) -> History:
     """Return the healed history of a symbol, for as many cards as run over these timeframes.
 
@@ -72,6 +73,8 @@ def history_from_store(
     store : HistoricalDataStore
     end_ms : int, optional
         Bars from then on are left out.
+    feature_bytes : int, optional
+        As for `History`.
 
     Raises
     ------
@@ -87,4 +90,5 @@ def history_from_store(
         for timeframe in wanted
     }
     funding = price_funding_events(stored.funding, stored.marks, stored.candles[min(wanted)])
-    return History(symbol, candles, funding_from_frame(funding), stored.instrument)
+    events = funding_from_frame(funding)
+    return History(symbol, candles, events, stored.instrument, feature_bytes=feature_bytes)

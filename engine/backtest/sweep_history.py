@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Self
 
-from engine.backtest.candles import Candles
+import numpy as np
+
 from engine.backtest.engine import run_id_of
 from engine.backtest.history import History
 from engine.backtest.measure import evaluate
-from engine.backtest.prepare import funding_from_frame, prepare_history
+from engine.backtest.prepare import prepare_history
+from engine.backtest.runner import history_from_store
 from engine.backtest.sweep_results import SetMetrics
 from engine.errors import ConfigurationError
 from engine.idea_card.card import IdeaCard
-from engine.market_data.funding import price_funding_events
-from engine.market_data.healing import heal
 from engine.market_data.store import HistoricalDataStore
 from engine.metrics.basic import BasicMetrics
+from engine.sim.records import Floats
 from engine.strategies.card_plan import CardPlan
 
 SWEPT_METRICS = tuple(field.name for field in fields(BasicMetrics))
@@ -28,7 +28,7 @@ FEATURE_BYTES = 500_000_000
 
 @dataclass(frozen=True, eq=False)
 class SweepHistory:
-    """A part of one symbol's history. Safe to share between threads: each feature is computed once.
+    """A part of one symbol's history, for the workers of a sweep to share.
 
     Attributes
     ----------
@@ -42,10 +42,6 @@ class SweepHistory:
     start_ms: int | None = None
     end_ms: int | None = None
 
-    def new_runner(self) -> Self:
-        """Return a runner for one thread."""
-        return self
-
     def window(self, card: IdeaCard) -> tuple[int, int]:
         """Return first ts_open and last ts_close of the bars that are traded.
 
@@ -56,31 +52,46 @@ class SweepHistory:
         ConfigurationError
             If the card has a timeframe that the history has not.
         """
-        self._refuse_other_timeframes(card)
-        return self.history.window(card.timeframes.exec, self.start_ms, self.end_ms).span
-
-    def run_id(self, plan: CardPlan) -> str:
-        """Return the id of the run of `plan` over this part of the history. Raises as `window` does."""
-        history = self.history
-        window = self.window(plan.card)
-        return run_id_of(plan.system_hash, history.data_fingerprint, history.symbol, window)
-
-    def metrics(self, plan: CardPlan) -> SetMetrics:
-        """Return the basic metrics of `plan`. Raises as `prepare_history` does."""
-        self._refuse_other_timeframes(plan.card)
-        prepared = prepare_history(plan, self.history, start_ms=self.start_ms, end_ms=self.end_ms)
-        return vars(evaluate(prepared))
-
-    def _refuse_other_timeframes(self, card: IdeaCard) -> None:
         missing = [str(tf) for tf in card.timeframes.roles().values() if tf not in self.history.candles]
         if missing:
             raise ConfigurationError(
                 f"card {card.id}: a sweep has one choice of timeframes, and here is {', '.join(missing)}",
                 way_out="write the timeframes out, and sweep a card of each",
             )
+        return self.history.window(card.timeframes.exec, self.start_ms, self.end_ms).span
+
+    def new_runner(self) -> SweepRunner:
+        """Return a runner for one thread."""
+        return SweepRunner(self)
 
 
-def history_from_store(
+class SweepRunner:
+    """Runs planned cards one after another, and writes the equity of each over that of the one before.
+
+    Parameters
+    ----------
+    swept : SweepHistory
+    """
+
+    def __init__(self, swept: SweepHistory) -> None:
+        self._swept = swept
+        self._equity: Floats = np.empty(0)
+
+    def run_id(self, plan: CardPlan) -> str:
+        """Return the id of the run of `plan`. Raises as `SweepHistory.window` does."""
+        history, window = self._swept.history, self._swept.window(plan.card)
+        return run_id_of(plan.system_hash, history.data_fingerprint, history.symbol, window)
+
+    def metrics(self, plan: CardPlan) -> SetMetrics:
+        """Return the basic metrics of `plan`. Raises as `prepare_history` does."""
+        swept = self._swept
+        prepared = prepare_history(plan, swept.history, start_ms=swept.start_ms, end_ms=swept.end_ms)
+        if len(self._equity) != len(prepared.bars):
+            self._equity = np.empty(len(prepared.bars))
+        return vars(evaluate(prepared, equity=self._equity))
+
+
+def sweep_from_store(
     card: IdeaCard,
     symbol: str,
     store: HistoricalDataStore,
@@ -88,24 +99,7 @@ def history_from_store(
     start_ms: int | None = None,
     end_ms: int | None = None,
 ) -> SweepHistory:
-    """Read and heal what the sets of a card run on.
-
-    Raises
-    ------
-    DataNotFound, DataError
-        If the store lacks it.
-    """
-    candles, marks = {}, {}
-    for timeframe in card.timeframes.roles().values():
-        raw = store.read_ohlcv(symbol, timeframe, end_ms=end_ms)
-        marks[timeframe] = store.read_mark_klines(symbol, timeframe, end_ms=end_ms)
-        candles[timeframe] = heal(raw, marks[timeframe], timeframe).frame
-    funding = price_funding_events(store.read_funding(symbol), marks, candles[card.timeframes.exec])
-    history = History(
-        symbol,
-        {timeframe: Candles.from_frame(frame) for timeframe, frame in candles.items()},
-        funding_from_frame(funding),
-        store.read_instrument(symbol),
-        feature_bytes=FEATURE_BYTES,
-    )
+    """Read and heal what the sets of a card run on. Raises as `history_from_store` does."""
+    timeframes = card.timeframes.roles().values()
+    history = history_from_store(symbol, timeframes, store, end_ms=end_ms, feature_bytes=FEATURE_BYTES)
     return SweepHistory(history, start_ms, end_ms)

@@ -52,7 +52,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     A sweep that was interrupted goes on where it stopped when it is asked for again.
     """
     from engine.backtest.sweep import run_sweep
-    from engine.backtest.sweep_history import SWEPT_METRICS, history_from_store
+    from engine.backtest.sweep_history import SWEPT_METRICS, sweep_from_store
     from engine.backtest.sweep_results import SweepJournal, results_table
     from engine.metrics.catalogue import metric_spec
 
@@ -65,7 +65,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     sets = _sets(space, asked)
     market = stored_market(context.settings)
     context.progress.start(_TASK, len(sets))
-    history = history_from_store(
+    history = sweep_from_store(
         space.card, asked.symbol, market_store(context.settings), start_ms=start_ms, end_ms=end_ms
     )
     out = asked.out or _default_out(space, asked, sets, history.history.data_fingerprint, context.settings)
