@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, update_wrapper
+from threading import RLock
 from types import FunctionType
 from typing import Any, cast
 
@@ -31,11 +32,15 @@ _MACHINE_TYPES = {
 }
 
 
+# Numba is told where its cache is by a setting of the whole process: threads compile one after the other
+_COMPILING = RLock()
+
+
 def kernel[F: Callable[..., Any]](function: F) -> F:
     """Compile `function` when it is first called, for the types its annotations name.
 
-    A kernel may call other kernels of its module or of those it imports from. It fills arrays it is given
-    and allocates none: that halves the time it takes to compile.
+    It runs without holding Python's lock, so that a sweep can compute features in threads. It may call other
+    kernels. It fills arrays it is given and allocates none: that halves the time it takes to compile.
     """
     return cast(F, _Kernel(cast(FunctionType, function)))
 
@@ -53,7 +58,8 @@ class _Kernel:
         """What Python calls: compiled when it is first asked for."""
         from engine.compiled import compiled_for
 
-        return compiled_for(self._resolved, _signature(self._function))
+        with _COMPILING:
+            return compiled_for(self._resolved, _signature(self._function))
 
     @cached_property
     def part(self) -> Callable[..., Any]:

@@ -232,6 +232,26 @@ def test_our_own_kernels_need_no_other_library():
     assert answer.stdout.strip() == ""
 
 
+IN_THREADS = """
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np
+from engine.features import windows, recursions
+from engine.features.kernels import sums
+
+values = 100 + np.cumsum(np.random.default_rng(1).normal(size=50_000))
+work = [windows.mean, windows.highest, recursions.exponential_mean, recursions.wilder_mean] * 4
+with ThreadPoolExecutor(8) as threads:
+    together = list(threads.map(lambda function: function(values, 20), work))
+for function, result in zip(work, together, strict=True):
+    np.testing.assert_array_equal(result, function(values, 20))
+assert sums.mean.machine_code.targetoptions["nogil"]
+"""
+
+
+def test_features_can_be_computed_in_threads_from_the_first_call_on():
+    subprocess.run([sys.executable, "-c", IN_THREADS], capture_output=True, check=True)
+
+
 def test_checking_a_card_imports_no_indicator_library():
     heavy = {"numba", "pandas", "pandas_ta", "talib"}
     code = f"import sys, engine.features.checks, engine.features.builder; print(*{heavy} & set(sys.modules))"
