@@ -6,13 +6,13 @@ import numpy as np
 
 from engine.compiled import compiled_bare, compiled_inline
 from engine.sim.fees import impact, market_fill_price, trading_fee
-from engine.sim.margin import initial_margin
+from engine.sim.margin import bankruptcy_price_with_extra_margin, fee_to_close, initial_margin
 from engine.sim.records import BarValues, Books, Floats, Records
-from engine.sim.rounding import floor_to_step
+from engine.sim.rounding import floor_to_step, round_against
 from engine.sim.settlement import lock_margin
 from engine.sim.state import FillReason, RejectReason
 
-_END_OF_DATA = int(FillReason.END_OF_DATA)
+_END_OF_DATA, _LIQUIDATION = int(FillReason.END_OF_DATA), int(FillReason.LIQUIDATION)
 _CANCELLED = int(RejectReason.CANCELLED)
 
 
@@ -75,10 +75,24 @@ def exit_at_market(
     reason: int,
     books: Books,
 ) -> None:
-    """Close `quantity` at the market. An exit takes what it needs, whatever its share of the volume."""
+    """Close `quantity` at the market. An exit takes what it needs, whatever its share of the volume.
+
+    No fill is worse than the bankruptcy price: there the exchange takes the position over.
+    """
+    side = position.direction
     rate = rules.slippage_rate + impact(rules.impact_rate, quantity, bar.volume)
-    price = market_fill_price(reference_price, -position.direction, rate, rules.tick_size)
+    price = market_fill_price(reference_price, -side, rate, rules.tick_size)
     fee = trading_fee(price, quantity, rules.taker_rate)
+    bankruptcy = bankruptcy_price_with_extra_margin(
+        side, position.quantity, position.entry_price, rules.leverage, position.extra_margin
+    )
+    if side * (price - bankruptcy) < 0.0:
+        if quantity < position.quantity:
+            price = round_against(bankruptcy, rules.tick_size, side)
+            fee = trading_fee(price, quantity, rules.taker_rate)
+        else:
+            price, reason = bankruptcy, _LIQUIDATION
+            fee = fee_to_close(side, quantity, position.entry_price, rules.leverage, rules.taker_rate)
     slippage = abs(price - reference_price) * quantity
     reduce_position(wallet, position, rules, tiers, bar, ts, quantity, price, fee, slippage, reason, 0, books)
 
