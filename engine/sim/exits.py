@@ -179,7 +179,8 @@ def _take_target(
 ) -> None:
     """Fill the target in reach: its portion of what was entered, all that is left if it is the last."""
     rung = position.target
-    quantity = position.target_quantities[rung]
+    # A step down a risk tier may have left less than the target was placed for.
+    quantity = min(position.target_quantities[rung], position.quantity)
     if rules.target_limits[rung] == 0:
         exit_at_market(
             wallet, position, rules, tiers, bar, ts, quantity, reference_price, _TAKE_PROFIT, books
