@@ -9,6 +9,7 @@ from engine.sim.closing import drop_order
 from engine.sim.margin import order_cost
 from engine.sim.records import Floats, Integers, Records
 from engine.sim.rounding import ceil_to_step, floor_to_step
+from engine.sim.settlement import free_balance
 from engine.sim.state import (
     DistanceKind,
     EntryKind,
@@ -193,8 +194,10 @@ def _place_entry(
     position.order_stop_distance = stop_distance
     position.order_stop_level = stop_level
     if rules.entry_kind == _LIMIT:
-        # A limit order locks its cost from now on; a conditional one locks nothing before its trigger.
-        position.order_margin = order_cost(side, quantity, price, rules.leverage, rules.taker_rate)
+        # A limit order locks its cost from now on, as far as there is balance for it; a conditional one locks
+        # nothing before its trigger.
+        cost = order_cost(side, quantity, price, rules.leverage, rules.taker_rate)
+        position.order_margin = min(cost, free_balance(wallet, position))
 
 
 @compiled_bare

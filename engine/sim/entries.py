@@ -11,7 +11,7 @@ from engine.sim.fees import impact, market_fill_price, trading_fee
 from engine.sim.margin import order_cost, size_for_cost, tier_index
 from engine.sim.records import MAX_TARGETS, BarValues, Books, Floats, Records
 from engine.sim.rounding import ceil_to_step, floor_to_step
-from engine.sim.settlement import free_balance, lock_margin
+from engine.sim.settlement import lock_margin
 from engine.sim.state import DistanceKind, EntryKind, FillReason, RejectReason, TimeInForce
 
 # Numba takes plain integers fastest; the names stay those of the enums.
@@ -169,7 +169,7 @@ def _fill(
         position.risk_distance = abs(entry_price - position.stop_price)
     lock_margin(position, rules, tiers)
     position.entry_liquidation_price = position.liquidation_price
-    _set_targets(position, rules)
+    _set_targets(position, rules, price)
 
     if size < wanted and position.order_fills == 0:
         wallet.partial_entries += 1
@@ -179,6 +179,7 @@ def _fill(
     if rests and remaining >= rules.min_qty:
         position.order_margin *= remaining / position.order_quantity
         position.order_quantity = remaining
+        position.order_is_new = 1 - is_maker  # what has taken goes on taking
     else:
         drop_order(position)
 
@@ -231,8 +232,11 @@ def _stop_price(position: Records, rules: Records, side: int, entry_price: float
 
 
 @compiled_bare
-def _set_targets(position: Records, rules: Records) -> None:
-    """Place the targets that are not done at their distances from the average entry price."""
+def _set_targets(position: Records, rules: Records, fill_price: float) -> None:
+    """Place the targets that are not done at their distances from the average entry price.
+
+    One that the price has passed already, because an add has moved the average, is placed at the price.
+    """
     side = position.direction
     left = position.quantity
     portions = 0.0
@@ -249,6 +253,8 @@ def _set_targets(position: Records, rules: Records) -> None:
         elif rules.target_kinds[rung] == _RISK_MULTIPLE:
             distance = position.risk_distance * rules.target_values[rung]
         price = _level(position.entry_price, side, distance, rules.tick_size)
+        if side * (fill_price - price) > 0.0:
+            price = fill_price
         # The last portion takes what rounding has left over.
         quantity = left
         if rung != rules.target_count - 1 or portions < 1.0 - 1e-9:
@@ -276,7 +282,7 @@ def _affordable(wallet: Records, position: Records, rules: Records, price: float
     if not np.isinf(rules.max_effective_leverage):
         cap = min(cap, rules.max_effective_leverage * max(0.0, wallet.equity))
     # What the order itself has locked is there for it.
-    balance = free_balance(wallet, position) + position.order_margin
+    balance = max(0.0, wallet.cash - position.used_margin - wallet.other_margin)
     size = min(position.order_quantity, max(0.0, cap - held) / price)
     size = min(size, size_for_cost(side, balance, price, rules.leverage, rules.taker_rate))
     size = floor_to_step(size, rules.qty_step)

@@ -51,7 +51,7 @@ def advance_bar(
     """
     open_bar(wallet, position, rules, tiers, bar, funding, books)
     if position.order_side != 0:
-        enter_at_open(wallet, position, rules, tiers, bar, books)
+        enter_bar(wallet, position, rules, tiers, bar, books)
     trade_bar(wallet, position, rules, tiers, bar, funding, books)
     mark_bar(position, rules, bar, features, column)
     wallet.equity = wallet.cash + position.unrealised + wallet.other_unrealised
@@ -72,6 +72,16 @@ def open_bar(
     """1 and the exits of 2: funding at the open, and what the open does to the position."""
     if position.next_funding_ts <= bar.ts_open:
         settle_funding(wallet, position, rules, tiers, bar.ts_open + 1, funding, books)
+    if position.direction != 0 and event_at_open(position, rules, bar) != NOTHING:
+        leave_at_open(wallet, position, rules, tiers, bar, books)
+
+
+@compiled_bare
+def enter_bar(
+    wallet: Records, position: Records, rules: Records, tiers: Floats, bar: BarValues, books: Books
+) -> None:
+    """The entries of 2. A resting order fills on the way of a gap, which may end beyond its stop: out."""
+    enter_at_open(wallet, position, rules, tiers, bar, books)
     if position.direction != 0 and event_at_open(position, rules, bar) != NOTHING:
         leave_at_open(wallet, position, rules, tiers, bar, books)
 
