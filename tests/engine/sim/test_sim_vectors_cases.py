@@ -12,7 +12,7 @@ import pytest
 from sim_market import MINUTE, bars, contract, funding, percent, run, signals
 
 from engine.sim.market import MarketBars
-from engine.sim.state import FillReason, SignalBit
+from engine.sim.state import DistanceKind, EntryKind, FillReason, SignalBit
 
 LONG, SHORT = SignalBit.ENTER_LONG, SignalBit.ENTER_SHORT
 HOUR = 60 * MINUTE
@@ -31,6 +31,26 @@ def hours(count: int, price: float) -> MarketBars:
     """Return one-hour bars of a price that stands still."""
     market = bars(*[(price,) * 4] * count)
     return replace(market, bar_ms=HOUR, ts_open=market.ts_open * 60)
+
+
+# nautilus_trader tests/unit_tests/backtest/test_exchange_margin.py
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        pytest.param((90.005, 90.02, 90.005, 90.01), 90.015, id="stop-entry-through"),
+        pytest.param((90.025, 90.03, 90.005, 90.01), 90.025, id="stop-entry-gap"),
+    ],
+)
+def test_case_of_a_buy_stop_at_90_015(row: tuple[float, float, float, float], expected: float) -> None:
+    # three ticks of 0.005 above a close of 90
+    rules = contract(
+        tick_size=0.005, entry_kind=EntryKind.STOP, offset_kind=DistanceKind.TICKS, offset_value=3.0
+    )
+    output = run(bars((90, 90, 90, 90), row), signals(2, b0=LONG), rules)
+    assert output.fills[0].price == expected
+    assert (output.fills[0].bar, output.fills[0].is_maker) == (1, 0)
 
 
 # TorchTrade tests/envs/offline/test_sequential.py and tests/envs/replay/test_replay_liquidation.py
