@@ -154,6 +154,7 @@ def card(console: Console, data: Row) -> None:
     import yaml
 
     warmup = ", ".join(f"{role} {bars}" for role, bars in data["warmup_bars"].items())
+    free = ", ".join(f"{name} {p['default']} ({p['range']})" for name, p in data["parameters"].items())
     console.print(
         _facts(
             [
@@ -161,6 +162,7 @@ def card(console: Console, data: Row) -> None:
                 ("Idea", data["description"]),
                 ("System hash", data["system_hash"]),
                 ("Warm-up bars", warmup),
+                *([("Parameters", free)] if free else []),
             ]
         )
     )

@@ -11,10 +11,12 @@ from pydantic import Field
 
 from engine.errors import CardError, ConfigurationError
 from engine.settings import TradeSettings
+from engine.tools.plain import to_plain
 from engine.tools.registry import NoInput, SideEffect, ToolContext, ToolInput, ToolSpec
 
 if TYPE_CHECKING:
     from engine.idea_card.card import IdeaCard
+    from engine.idea_card.parameter_space import ParameterSpace
     from engine.strategies.card_plan import CardPlan
 
 YAML_ENDINGS = (".yaml", ".yml")
@@ -56,6 +58,16 @@ def find_plan(name: str, settings: TradeSettings) -> CardPlan:
     raise ConfigurationError(
         f"there is no card {name!r} in {settings.cards_dir}",
         way_out=f"use one of {', '.join(alike)}, or give a YAML file" if alike else "give a YAML file",
+    )
+
+
+def find_space(name: str, settings: TradeSettings) -> ParameterSpace:
+    """Return a card with its parameters, given by its id or by a YAML file. Raises as `find_plan` does."""
+    from engine.idea_card.load import load_cards, load_space
+
+    card = find_plan(name, settings).card
+    return load_space(
+        Path(name) if name.endswith(YAML_ENDINGS) else load_cards(settings.cards_dir).files[card.id]
     )
 
 
@@ -121,11 +133,22 @@ def validate_cards(asked: CardsToCheck, context: ToolContext) -> dict[str, Any]:
 
 
 def show_card(asked: OneCard, context: ToolContext) -> dict[str, Any]:
-    """Show a card in full, with its system hash and the bars it needs before its first decision."""
-    plan = find_plan(asked.card, context.settings)
+    """Show a card in full, with its system hash and the bars it needs before its first decision.
+
+    Its parameters have their defaults there; what they may be is told beside it.
+    """
+    plan, space = find_plan(asked.card, context.settings), find_space(asked.card, context.settings)
     return {
         **_summary(plan.card),
         "card": plan.card.canonical_form(),
+        "parameters": {
+            name: {
+                "default": to_plain(parameter.default),
+                "range": parameter.says(),
+                "values": len(parameter.choices),
+            }
+            for name, parameter in space.parameters.items()
+        },
         "warmup_bars": {role: plan.warmup_bars(role) for role in plan.card.timeframes.roles()},
     }
 

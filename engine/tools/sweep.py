@@ -14,7 +14,7 @@ from engine.errors import ConfigurationError
 from engine.hashing import hash_of
 from engine.settings import TradeSettings
 from engine.tools.backtest import asked_window
-from engine.tools.cards import YAML_ENDINGS, find_plan
+from engine.tools.cards import find_space
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_store
@@ -62,6 +62,12 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
         )
     start_ms, end_ms = asked_window(asked.start, asked.end)
     space = find_space(asked.card, context.settings)
+    if not space.parameters:
+        raise ConfigurationError(
+            f"card {space.card.id} has no parameters to sweep",
+            way_out="write {param: name} for a value, and its range under parameters: "
+            "{name: {default: 9, min: 5, max: 20, step: 1}}",
+        )
     sets = _sets(space, asked)
     market = stored_market(context.settings)
     context.progress.start(_TASK, len(sets))
@@ -109,30 +115,6 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
         ],
         "out": str(out),
     }
-
-
-def find_space(name: str, settings: TradeSettings) -> ParameterSpace:
-    """Return a card with its parameters, given by its id or by a YAML file.
-
-    Raises
-    ------
-    CardError
-        If the card cannot be used, or a range leads to values that it cannot have.
-    ConfigurationError
-        If there is no such card, or it has no parameters.
-    """
-    from engine.idea_card.load import load_cards, load_space
-
-    card = find_plan(name, settings).card
-    path = Path(name) if name.endswith(YAML_ENDINGS) else load_cards(settings.cards_dir).files[card.id]
-    space = load_space(path)
-    if not space.parameters:
-        raise ConfigurationError(
-            f"card {card.id} has no parameters to sweep",
-            way_out="write {param: name} for a value, and its range under parameters: "
-            "{name: {default: 9, min: 5, max: 20, step: 1}}",
-        )
-    return space
 
 
 def _sets(space: ParameterSpace, asked: WhatToSweep) -> tuple[Binding, ...]:

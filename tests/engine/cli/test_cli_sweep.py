@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -91,3 +96,44 @@ def test_refusals_say_what_to_do(synced, card, tmp_path):
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
     assert synced("sweep", str(card), "-s", "BTCUSDT", "--workers", "0").exit_code == 2
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(synced, card, tmp_path):
+    card.write_text(card.read_text().replace("max: 20, step: 5", "max: 2000, step: 1"))
+    out = tmp_path / "all.parquet"
+    command = (sys.executable, "-c", "from engine.cli.main import main; main()")
+    arguments = ("sweep", str(card), "-s", "BTCUSDT", "--samples", "3000", "--out", str(out))
+    process = subprocess.Popen(
+        [*command, *arguments],
+        env=os.environ | synced.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    journal = tmp_path / "all.parquet.unfinished"
+    try:
+        deadline = time.monotonic() + 120
+        while not (journal.exists() and journal.read_text().count("run_id") >= 5):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert not out.exists()
+    done = journal.read_text().count("run_id")
+    assert 5 <= done < 3000
+    answer = synced.json(*arguments)["data"]
+    assert (answer["sets"], answer["reused"]) == (3000, done)
+    assert len(pd.read_parquet(out)) == 3000
+    assert not journal.exists()
+
+
+def test_a_card_is_shown_with_what_is_free_in_it(synced, card):
+    result = synced("cards", "show", str(card))
+    assert "cooldown 3 (0 to 20), longest 96 (one of 48, 96)" in result.stdout
+    parameters = synced.json("cards", "show", str(card))["data"]["parameters"]
+    assert parameters["cooldown"] == {"default": 3, "range": "0 to 20", "values": 5}
+    assert synced.json("cards", "show", "band_reversion")["data"]["parameters"] == {}
