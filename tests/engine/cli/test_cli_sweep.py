@@ -102,7 +102,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(synced, card, tmp_p
     card.write_text(card.read_text().replace("max: 20, step: 5", "max: 2000, step: 1"))
     out = tmp_path / "all.parquet"
     command = (sys.executable, "-c", "from engine.cli.main import main; main()")
-    arguments = ("sweep", str(card), "-s", "BTCUSDT", "--samples", "3000", "--out", str(out))
+    arguments = ("sweep", str(card), "-s", "BTCUSDT", "--samples", "1000", "--out", str(out))
     process = subprocess.Popen(
         [*command, *arguments],
         env=os.environ | synced.environment,
@@ -124,10 +124,10 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(synced, card, tmp_p
     assert "Traceback" not in errors
     assert not out.exists()
     done = journal.read_text().count("run_id")
-    assert 5 <= done < 3000
+    assert 5 <= done < 1000
     answer = synced.json(*arguments)["data"]
-    assert (answer["sets"], answer["reused"]) == (3000, done)
-    assert len(pd.read_parquet(out)) == 3000
+    assert (answer["sets"], answer["reused"]) == (1000, done)
+    assert len(pd.read_parquet(out)) == 1000
     assert not journal.exists()
 
 
