@@ -30,7 +30,7 @@ def tradable(rules: Records, bar: BarValues) -> float:
     return rules.max_participation * bar.volume
 
 
-@compiled_bare
+@compiled_inline
 def write_fill(
     wallet: Records,
     position: Records,
@@ -133,7 +133,7 @@ def reduce_position(
         _end_trade(wallet, position, rules, bar, ts, quantity, price, reason, books)
 
 
-@compiled_bare
+@compiled_inline
 def _end_trade(
     wallet: Records,
     position: Records,

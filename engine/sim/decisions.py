@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.compiled import compiled_bare
+from engine.compiled import compiled_bare, compiled_inline
 from engine.sim.closing import drop_order
 from engine.sim.margin import order_cost
 from engine.sim.records import Floats, Integers, Records
@@ -76,7 +76,7 @@ def decide(
         _place_entry(wallet, position, rules, side, close, features, column, rejects)
 
 
-@compiled_bare
+@compiled_inline
 def _decide_exit(
     position: Records, rules: Records, bar: int, close: float, signals: int, flips: bool
 ) -> None:
@@ -99,7 +99,7 @@ def _profit_pct(position: Records, price: float) -> float:
     return position.direction * (price - position.entry_price) / position.entry_price * 100.0
 
 
-@compiled_bare
+@compiled_inline
 def _may_add(position: Records, rules: Records, close: float, enter_long: bool, enter_short: bool) -> bool:
     same_side = enter_long if position.direction > 0 else enter_short
     if not same_side or position.adds >= rules.max_adds:
@@ -136,7 +136,7 @@ def _look_after_order(
     return 0
 
 
-@compiled_bare
+@compiled_inline
 def _place_entry(
     wallet: Records,
     position: Records,
@@ -200,7 +200,7 @@ def _place_entry(
         position.order_margin = min(cost, free_balance(wallet, position))
 
 
-@compiled_bare
+@compiled_inline
 def _entry_price(rules: Records, side: int, close: float, features: Floats, column: int) -> float:
     """Return the price the entry is meant for, on the tick and never nearer than the offset; NaN: none."""
     if rules.entry_kind == _MARKET:
@@ -221,7 +221,7 @@ def _entry_price(rules: Records, side: int, close: float, features: Floats, colu
     return floor_to_step(close - offset, rules.tick_size)
 
 
-@compiled_bare
+@compiled_inline
 def _entry_quantity(
     wallet: Records, rules: Records, price: float, stop_distance: float, features: Floats, column: int
 ) -> float:

@@ -184,7 +184,7 @@ def _fill(
         drop_order(position)
 
 
-@compiled_bare
+@compiled_inline
 def _begin_trade(
     wallet: Records, position: Records, bar: BarValues, ts: int, side: int, price: float
 ) -> None:
@@ -219,7 +219,7 @@ def _sum_of_lots(held: float, added: float, qty_step: float) -> float:
     return floor_to_step(held + added, qty_step) if held > 0.0 else added
 
 
-@compiled_bare
+@compiled_inline
 def _stop_price(position: Records, rules: Records, side: int, entry_price: float) -> float:
     """Return the stop for a position entered at this average price; NaN where the card has none."""
     if rules.stop_kind == _LEVEL:
@@ -231,7 +231,7 @@ def _stop_price(position: Records, rules: Records, side: int, entry_price: float
     return _level(entry_price, -side, distance, rules.tick_size)
 
 
-@compiled_bare
+@compiled_inline
 def _set_targets(position: Records, rules: Records, fill_price: float) -> None:
     """Place the targets that are not done at their distances from the average entry price.
 
@@ -272,7 +272,7 @@ def _set_targets(position: Records, rules: Records, fill_price: float) -> None:
     aim(position, rules)
 
 
-@compiled_bare
+@compiled_inline
 def _affordable(wallet: Records, position: Records, rules: Records, price: float) -> float:
     """Return the wanted size, cut to what the free balance and the caps pay for, on the lot step."""
     side = position.order_side
@@ -294,7 +294,7 @@ def _affordable(wallet: Records, position: Records, rules: Records, price: float
     return size
 
 
-@compiled_bare
+@compiled_inline
 def _order_reject(
     wallet: Records, position: Records, rules: Records, tiers: Floats, size: float, price: float
 ) -> int:

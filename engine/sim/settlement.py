@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.compiled import compiled_bare
+from engine.compiled import compiled_bare, compiled_inline
 from engine.sim.funding import funding_payment
 from engine.sim.liquidation import liquidation_price_in_tiers
 from engine.sim.margin import position_margin
@@ -64,7 +64,7 @@ def free_balance(wallet: Records, position: Records) -> float:
     return max(0.0, wallet.cash - position.used_margin - position.order_margin - wallet.other_margin)
 
 
-@compiled_bare
+@compiled_inline
 def lock_margin(position: Records, rules: Records, tiers: Floats) -> None:
     """Compute margin and liquidation price anew: after each fill, and where funding has eaten margin."""
     position.liquidation_price = liquidation_price_in_tiers(

@@ -76,7 +76,7 @@ def open_bar(
         leave_at_open(wallet, position, rules, tiers, bar, books)
 
 
-@compiled_bare
+@compiled_inline
 def enter_bar(
     wallet: Records, position: Records, rules: Records, tiers: Floats, bar: BarValues, books: Books
 ) -> None:
