@@ -13,7 +13,6 @@ import numpy as np
 
 from engine.backtest.candles import Candles
 from engine.backtest.decisions import decisions
-from engine.backtest.fingerprint import fingerprint_of
 from engine.backtest.history import History, Outputs
 from engine.errors import DataError
 from engine.features.builder import feature_outputs
@@ -186,17 +185,6 @@ def prepare_history(
     )
 
 
-def market_bars(frame: pd.DataFrame, timeframe: Timeframe) -> MarketBars:
-    """Return the bars of a feature frame as arrays; the last price stands in where there is no mark kline.
-
-    Raises
-    ------
-    DataError, SimulationError
-        If there are none, or one is no bar.
-    """
-    return Candles.from_frame(frame).bars(timeframe)
-
-
 def funding_from_frame(events: pd.DataFrame) -> FundingEvents:
     """Return the events of a frame of priced funding events.
 
@@ -210,14 +198,6 @@ def funding_from_frame(events: pd.DataFrame) -> FundingEvents:
         rate=events["funding_rate"].to_numpy(np.float64),
         mark_price=events["mark_price"].to_numpy(np.float64),
     )
-
-
-def fingerprint(
-    frames: Mapping[Timeframe, pd.DataFrame], funding: pd.DataFrame, instrument: InstrumentRules
-) -> str:
-    """Return the hash of the candles in `frames` (not of the features), the funding and the rules."""
-    bars = {timeframe: market_bars(frame, timeframe) for timeframe, frame in frames.items()}
-    return fingerprint_of(bars, funding_from_frame(funding), instrument)
 
 
 def _outputs(frame: pd.DataFrame, name: str, feature: FeatureSpec) -> Outputs:
