@@ -67,8 +67,8 @@ def run_bars(
     bar = first
     while bar < last:
         if position.order_side == 0:
-            bar = _skip_quiet_bars(
-                bar, last, wallet, position, rules, bars, bar_ms, signals, features, curves
+            bar = skip_quiet_bars(
+                bar, last, wallet, position, rules, bars, bar_ms, signals, features, curves, False
             )
             if bar == last:
                 return bar
@@ -103,7 +103,7 @@ def run_bars(
 
 
 @compiled_bare
-def _skip_quiet_bars(
+def skip_quiet_bars(
     bar: int,
     last: int,
     wallet: Records,
@@ -114,13 +114,17 @@ def _skip_quiet_bars(
     signals: SignalBits,
     features: Floats,
     curves: Curves,
+    has_finer: bool,
 ) -> int:
     """Write the curves over bars in which nothing can happen, and return the first that may be otherwise.
 
     It decides nothing: what it may pass over is by definition what `advance_bar` would leave as it is.
+    Where a bar `has_finer` bars inside it, one that moves a stop before its close is not passed over.
     """
     if position.direction != 0:
-        return _skip_held(bar, last, wallet, position, rules, bars, bar_ms, signals, features, curves)
+        return _skip_held(
+            bar, last, wallet, position, rules, bars, bar_ms, signals, features, curves, has_finer
+        )
     cash = wallet.cash
     if cash < rules.smallest_margin:
         return bar
@@ -148,6 +152,7 @@ def _skip_held(
     signals: SignalBits,
     features: Floats,
     curves: Curves,
+    has_finer: bool,
 ) -> int:
     """Pass over the bars whose range reaches no level and whose close asks for nothing."""
     if position.pending_exit != 0:
@@ -155,6 +160,7 @@ def _skip_held(
     # A stop moves with a new best price; one that is a multiple of a feature moves with that as well.
     moves = rules.trails != 0 or rules.moves_to_break_even != 0
     always_moves = rules.trails != 0 and rules.stop_kind == _FEATURE_MULTIPLE
+    stops_at_new_best = moves and has_finer
     side = position.direction
     end = min(last, _last_quiet_bar(bar, position, rules, bars.ts_open, last, bar_ms))
     watched = _watched_bits(position, rules)
@@ -174,11 +180,13 @@ def _skip_held(
             break
         if side * (worst_mark[bar] - liquidation) <= 0.0 or (signals[bar] & watched) != 0:
             break
-        if side * (worst - worst_seen) < 0.0:
-            worst_seen = worst
         is_new_best = side * (best - best_seen) > 0.0
         if is_new_best:
+            if stops_at_new_best:
+                break
             best_seen = best
+        if side * (worst - worst_seen) < 0.0:
+            worst_seen = worst
         if always_moves or (moves and is_new_best):
             if side > 0:
                 position.highest_price = best_seen

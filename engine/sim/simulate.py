@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,60 +103,106 @@ def simulate(
     SimulationError
         If the signals do not belong to the bars.
     """
-    count = len(bars)
-    if len(signals.bits) != count:
-        raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
-    wallets, positions = new_wallet(starting_equity_usdt), new_position(funding.ts)
-    books = Books(
-        new_records(_FIRST_CAPACITY, FILL_DTYPE),
-        new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE),
-        new_records(len(funding), PAYMENT_DTYPE),
-        np.zeros(len(RejectReason), np.int64),
-    )
-    book_length = count if book else 0
-    curves = Curves(
-        np.empty(count) if equity is None else equity, np.empty(book_length), np.empty(book_length)
-    )
-    arrays = bar_arrays(bars)
-    events = FundingArrays(funding.ts, funding.rate, funding.mark_price)
-    bar = 0
-    while bar < count:
-        bar = int(
+    arrays, bar_ms = bar_arrays(bars), bars.bar_ms
+
+    def drive(at: int, account: Account) -> int:
+        return int(
             run_bars(
-                bar,
-                count,
-                wallets,
-                positions,
+                at,
+                len(bars),
+                account.wallets,
+                account.positions,
                 contract,
                 tiers,
                 arrays,
-                bars.bar_ms,
+                bar_ms,
                 signals.bits,
                 signals.features,
-                events,
-                books,
-                curves,
+                account.funding,
+                account.books,
+                account.curves,
             )
         )
-        if wallets[0].stop_reason:
+
+    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, equity=equity)
+    ran = run_account(account, drive, len(bars))
+    return close_account(account, contract, tiers, ran, bar_values(bars, ran - 1) if ran else None)
+
+
+@dataclass(eq=False)
+class Account:
+    """What a driver works on: an account with one position, its books, and the curves of its closes."""
+
+    wallets: Records
+    positions: Records
+    funding: FundingArrays
+    books: Books
+    curves: Curves
+
+
+def new_account(
+    count: int,
+    signals: BarSignals,
+    funding: FundingEvents,
+    starting_equity_usdt: float,
+    *,
+    book: bool,
+    equity: Floats | None,
+) -> Account:
+    """Return a fresh account for `count` bars; see `simulate`.
+
+    Raises
+    ------
+    SimulationError
+        If the signals do not belong to the bars.
+    """
+    if len(signals.bits) != count:
+        raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
+    book_length = count if book else 0
+    return Account(
+        new_wallet(starting_equity_usdt),
+        new_position(funding.ts),
+        FundingArrays(funding.ts, funding.rate, funding.mark_price),
+        Books(
+            new_records(_FIRST_CAPACITY, FILL_DTYPE),
+            new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE),
+            new_records(len(funding), PAYMENT_DTYPE),
+            np.zeros(len(RejectReason), np.int64),
+        ),
+        Curves(np.empty(count) if equity is None else equity, np.empty(book_length), np.empty(book_length)),
+    )
+
+
+def run_account(account: Account, drive: Callable[[int, Account], int], end: int) -> int:
+    """Run a driver from 0 to `end` or to what ends the run, with room in the books; return where it is."""
+    at = 0
+    while at < end:
+        at = drive(at, account)
+        if account.wallets[0].stop_reason:
             break
-        if bar < count:
-            books = books._replace(
+        if at < end:
+            books = account.books
+            account.books = books._replace(
                 fills=with_room_for_as_many(books.fills), trades=with_room_for_as_many(books.trades)
             )
-    if bar:
-        last = bar - 1
-        close_at_end(wallets[0], positions[0], contract[0], tiers, bar_values(bars, last), books)
-        curves.equity[last] = wallets[0].equity
-        if book:
-            curves.position_size[last] = 0.0
-            curves.used_margin[last] = 0.0
-    wallet = wallets[0]
+    return at
+
+
+def close_account(
+    account: Account, contract: Records, tiers: Floats, bars: int, last_bar: BarValues | None
+) -> SimulationOutput:
+    """Close what is open at the end of the last of `bars` bars and return what the run leaves behind."""
+    wallet, books, curves = account.wallets[0], account.books, account.curves
+    if last_bar is not None:
+        close_at_end(wallet, account.positions[0], contract[0], tiers, last_bar, books)
+        curves.equity[bars - 1] = wallet.equity
+        curves.position_size[bars - 1 : bars] = 0.0
+        curves.used_margin[bars - 1 : bars] = 0.0
     return SimulationOutput(
-        bars=bar,
-        equity=curves.equity[:bar],
-        position_size=curves.position_size[:bar],
-        used_margin=curves.used_margin[:bar],
+        bars=bars,
+        equity=curves.equity[:bars],
+        position_size=curves.position_size[:bars],
+        used_margin=curves.used_margin[:bars],
         fills=books.fills[: wallet.fills],
         trades=books.trades[: wallet.trades],
         payments=books.payments[: wallet.payments],

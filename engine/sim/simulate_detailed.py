@@ -1,0 +1,87 @@
+"""The driver for a history with finer bars inside its exec bars."""
+
+from __future__ import annotations
+
+from engine.sim.detail import DetailBars
+from engine.sim.detail_loop import run_detailed_bars
+from engine.sim.market import BarSignals, FundingEvents
+from engine.sim.records import BarValues, Floats, Records
+from engine.sim.simulate import (
+    Account,
+    SimulationOutput,
+    bar_arrays,
+    bar_values,
+    close_account,
+    new_account,
+    run_account,
+)
+
+
+def simulate_detailed(
+    detail: DetailBars,
+    signals: BarSignals,
+    funding: FundingEvents,
+    contract: Records,
+    tiers: Floats,
+    starting_equity_usdt: float,
+    *,
+    book: bool = True,
+    equity: Floats | None = None,
+) -> SimulationOutput:
+    """Run a whole history on the finer bars inside its exec bars, and close what is open at its end.
+
+    Rules are evaluated, orders placed and equity is written at the closes of exec bars, as `simulate` does.
+    Orders, stops, targets, liquidation and funding act on the finer bars in turn, and stops that move do so
+    at each of their closes, with the features known then.
+
+    Parameters
+    ----------
+    detail : DetailBars
+        From `detail_bars`.
+    signals
+        Of the exec bars.
+    funding, contract, tiers, starting_equity_usdt, book, equity
+        As for `simulate`.
+
+    Raises
+    ------
+    SimulationError
+        If the signals do not belong to the exec bars.
+    """
+    bars, finer, per_bar = detail.bars, detail.finer, detail.finer_per_bar
+    arrays, finer_arrays = bar_arrays(bars), bar_arrays(finer)
+
+    def drive(at: int, account: Account) -> int:
+        return int(
+            run_detailed_bars(
+                at,
+                len(bars),
+                account.wallets,
+                account.positions,
+                contract,
+                tiers,
+                arrays,
+                bars.bar_ms,
+                finer_arrays,
+                finer.bar_ms,
+                detail.first,
+                signals.bits,
+                signals.features,
+                account.funding,
+                account.books,
+                account.curves,
+            )
+        )
+
+    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, equity=equity)
+    ran = run_account(account, drive, len(bars) * per_bar) // per_bar
+    return close_account(account, contract, tiers, ran, _last_values(detail, ran - 1) if ran else None)
+
+
+def _last_values(detail: DetailBars, bar: int) -> BarValues:
+    """Return the last bar that an exec bar runs on."""
+    execution = bar_values(detail.bars, bar)
+    if detail.first[bar] < 0:
+        return execution
+    last = bar_values(detail.finer, int(detail.first[bar]) + detail.finer_per_bar - 1)
+    return last._replace(bar=bar, ts_exec_open=execution.ts_exec_open)
