@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from engine.errors import SimulationError
+from engine.sim.calls import decide_one_bar, trade_one_bar
 from engine.sim.closing import close_at_end
 from engine.sim.ledger import Ledger
 from engine.sim.market import FundingEvents
@@ -17,7 +20,6 @@ from engine.sim.records import (
     BarValues,
     Books,
     Floats,
-    FundingArrays,
     Records,
     new_position,
     new_records,
@@ -25,12 +27,11 @@ from engine.sim.records import (
     with_room_for_as_many,
 )
 from engine.sim.state import Direction, RejectReason, StopReason
-from engine.sim.step import advance_bar, room_for_fills
+from engine.sim.step import room_for_fills
 
 
-@dataclass(frozen=True)
-class Bar:
-    """One exec bar: times in ms, prices in USDT; the mark prices are the last prices where there are none.
+class Bar(NamedTuple):
+    """One bar: times in ms, prices in USDT; the mark prices are the last prices where there are none.
 
     `volume` is in base coin; it matters only where the card's orders move the price or have a share of it.
     """
@@ -88,23 +89,28 @@ class SimulatedExchange:
     def __init__(
         self, contract: Records, tiers: Floats, starting_equity_usdt: float, funding: FundingEvents
     ) -> None:
-        self._rules = contract[0]
+        # Arrays of one record each: Python reads a field through a view of its own, and Numba knows a plain
+        # array at a glance.
+        self._contract = contract.view(np.ndarray)
+        self._wallets = new_wallet(starting_equity_usdt).view(np.ndarray)
+        self._positions = new_position(funding.ts).view(np.ndarray)
         self._tiers = tiers
-        self._funding = FundingArrays(funding.ts, funding.rate, funding.mark_price)
+        self._funding = (funding.ts, funding.rate, funding.mark_price)
         self._starting_equity = starting_equity_usdt
-        self._wallet = new_wallet(starting_equity_usdt)[0]
-        self._position = new_position(funding.ts)[0]
-        self._books = Books(
-            new_records(64 + room_for_fills(tiers), FILL_DTYPE),
-            new_records(64, TRADE_DTYPE),
-            new_records(len(funding), PAYMENT_DTYPE),
-            np.zeros(len(RejectReason), np.int64),
-        )
+        self._needed_fills = int(room_for_fills(tiers))
+        self._fills = new_records(64 + self._needed_fills, FILL_DTYPE).view(np.ndarray)
+        self._trades = new_records(64, TRADE_DTYPE).view(np.ndarray)
+        self._payments = new_records(len(funding), PAYMENT_DTYPE).view(np.ndarray)
+        self._rejects = np.zeros(len(RejectReason), np.int64)
         self._bar = 0
-        self._last: BarValues | None = None
+        self._last: Bar | None = None
+        self._fill_count, self._trade_count = self._wallets["fills"], self._wallets["trades"]
+        self._equity, self._stop_reason = self._wallets["equity"], self._wallets["stop_reason"]
+        self._direction, self._quantity = self._positions["direction"], self._positions["quantity"]
+        self._used_margin = self._positions["used_margin"]
 
     def advance(self, bar: Bar, signals: int, features: Sequence[float] | Floats = ()) -> None:
-        """Advance by one bar.
+        """Advance by one bar: `trade` it, and `decide` at its close.
 
         Parameters
         ----------
@@ -114,51 +120,94 @@ class SimulatedExchange:
         features : float64[k]
             What the orders look at, as known at its close, in the order of the card's `level_features`.
         """
+        known = _as_column(features)
+        self.trade(bar, known)
+        self.decide(signals, known)
+
+    def trade(
+        self, bar: Bar, features: Sequence[float] | Floats = (), *, ts_exec_open: int | None = None
+    ) -> None:
+        """Go through a bar up to its close; what is decided there is still to be said to `decide`.
+
+        Parameters
+        ----------
+        bar : Bar
+            An exec bar, or a finer one inside it.
+        features : float64[k]
+            As for `advance`.
+        ts_exec_open : int, optional
+            When the exec bar opened that a finer one is part of.
+        """
         self._make_room()
-        self._last = BarValues(
-            bar=self._bar,
-            ts_exec_open=bar.ts_open,
-            ts_open=bar.ts_open,
-            ts_close=bar.ts_close,
-            open=bar.open,
-            high=bar.high,
-            low=bar.low,
-            close=bar.close,
-            mark_open=bar.mark_open,
-            mark_high=bar.mark_high,
-            mark_low=bar.mark_low,
-            mark_close=bar.mark_close,
-            volume=bar.volume,
-            is_filled=bar.is_filled,
-            closes=True,
-        )
-        known = np.asarray(features, np.float64).reshape(-1, 1)
-        advance_bar(
-            self._wallet,
-            self._position,
-            self._rules,
+        self._last = bar
+        trade_one_bar(
+            self._wallets,
+            self._positions,
+            self._contract,
             self._tiers,
-            self._last,
+            self._bar,
+            bar.ts_open if ts_exec_open is None else ts_exec_open,
+            bar.ts_open,
+            bar.ts_close,
+            # a whole number would be another type, and compiled for anew
+            *map(float, bar[2:10]),
+            float(bar.volume),
+            bar.is_filled,
+            _as_column(features),
+            *self._funding,
+            self._fills,
+            self._trades,
+            self._payments,
+            self._rejects,
+        )
+
+    def decide(self, signals: int, features: Sequence[float] | Floats = ()) -> None:
+        """End the exec bar that was traded last, with what its signals ask for.
+
+        Parameters
+        ----------
+        signals, features
+            As for `advance`.
+        """
+        if self._last is None:
+            raise SimulationError("there is nothing to decide on yet", way_out="trade a bar first")
+        decide_one_bar(
+            self._wallets,
+            self._positions,
+            self._contract,
+            self._bar,
+            float(self._last.close),
             signals,
-            known,
-            0,
-            self._funding,
-            self._books,
+            _as_column(features),
+            self._rejects,
         )
         self._bar += 1
 
     def close(self) -> None:
         """Close what is open at the last bar's close, at the market."""
-        if self._last is not None:
-            self._make_room()
-            close_at_end(self._wallet, self._position, self._rules, self._tiers, self._last, self._books)
+        if self._last is None:
+            return
+        self._make_room()
+        bar = BarValues(
+            max(self._bar - 1, 0),
+            self._last.ts_open,
+            *self._last[:10],
+            self._last.volume,
+            self._last.is_filled,
+            True,
+        )
+        wallet, position, rules = (
+            records.view(np.recarray)[0] for records in (self._wallets, self._positions, self._contract)
+        )
+        records = (each.view(np.recarray) for each in (self._fills, self._trades, self._payments))
+        close_at_end(wallet, position, rules, self._tiers, bar, Books(*records, self._rejects))
 
     @property
     def position(self) -> Position | None:
         """The open position, or None."""
-        position = self._position
-        if position.direction == 0:
+        if self._direction.item() == 0:
             return None
+        position = self._positions.view(np.recarray)[0]
         return Position(
             direction=Direction(int(position.direction)),
             size=float(position.quantity),
@@ -171,7 +220,7 @@ class SimulatedExchange:
     @property
     def resting_order(self) -> RestingOrder | None:
         """The entry that waits for its price, or for the next open, or None."""
-        position = self._position
+        position = self._positions.view(np.recarray)[0]
         if position.order_side == 0:
             return None
         return RestingOrder(
@@ -183,7 +232,7 @@ class SimulatedExchange:
     @property
     def ledger(self) -> Ledger:
         """The books as of the last close."""
-        wallet, position = self._wallet, self._position
+        wallet, position = self._wallets.view(np.recarray)[0], self._positions.view(np.recarray)[0]
         closed = self.trades.gross_pnl.sum()
         if position.direction != 0:
             closed += position.closed_pnl
@@ -201,38 +250,41 @@ class SimulatedExchange:
     @property
     def equity(self) -> float:
         """Cash and unrealised PnL at the last close, USDT."""
-        return float(self._wallet.equity)
+        return float(self._equity.item())
 
     @property
     def fills(self) -> Records:
         """Fills so far (`FILL_DTYPE`)."""
-        return self._books.fills[: self._wallet.fills]
+        return self._fills[: self._fill_count.item()].view(np.recarray)
 
     @property
     def trades(self) -> Records:
         """Closed trades so far (`TRADE_DTYPE`)."""
-        return self._books.trades[: self._wallet.trades]
+        return self._trades[: self._trade_count.item()].view(np.recarray)
 
     @property
     def payments(self) -> Records:
         """Funding payments so far (`PAYMENT_DTYPE`)."""
-        return self._books.payments[: self._wallet.payments]
+        return self._payments[: self._wallets["payments"][0]].view(np.recarray)
 
     @property
     def rejects(self) -> dict[RejectReason, int]:
         """Orders refused or ended unfilled by reason, those that occurred."""
-        counts = self._books.rejects
+        counts = self._rejects
         return {reason: int(counts[reason]) for reason in RejectReason if counts[reason]}
 
     @property
     def stop_reason(self) -> StopReason:
         """Why the account can trade no more; NONE while it can."""
-        return StopReason(int(self._wallet.stop_reason))
+        return StopReason(self._stop_reason.item())
 
     def _make_room(self) -> None:
-        books = self._books
-        if self._wallet.fills + room_for_fills(self._tiers) > len(books.fills):
-            books = books._replace(fills=with_room_for_as_many(books.fills))
-        if self._wallet.trades + 4 > len(books.trades):
-            books = books._replace(trades=with_room_for_as_many(books.trades))
-        self._books = books
+        if self._fill_count.item() + self._needed_fills > len(self._fills):
+            self._fills = with_room_for_as_many(self._fills).view(np.ndarray)
+        if self._trade_count.item() + 4 > len(self._trades):
+            self._trades = with_room_for_as_many(self._trades).view(np.ndarray)
+
+
+def _as_column(features: Sequence[float] | Floats) -> Floats:
+    column = np.ascontiguousarray(features, np.float64)
+    return column if column.ndim == 2 else column.reshape(-1, 1)
