@@ -215,7 +215,7 @@ class History:
             raise DataError(
                 f"{self.symbol}: the mark klines of {timeframe} do not cover the window: there are none from "
                 f"{format_utc(int(bars.ts_open[first]))} to {format_utc(int(bars.ts_open[after - 1]))}",
-                way_out="sync the mark klines of the whole window, or choose dates they cover",
+                way_out="sync the mark klines of the whole window, or start later (TRADE_HISTORY_START)",
             )
 
     def _funding_of(self, bars: MarketBars) -> FundingEvents:
