@@ -69,7 +69,7 @@ def run_bar_by_bar(
     tiers: Floats,
     starting_equity: float,
 ) -> tuple[list[float], Books, Records]:
-    """Advance an account by every bar there is; return the equity at exec closes, the books and the wallet."""
+    """Advance an account by every bar; return the equity at exec closes, the books and the wallet."""
     wallet, position = new_wallet(starting_equity)[0], new_position(funding.ts)[0]
     books = Books(
         new_records(20_000, FILL_DTYPE),
