@@ -25,17 +25,10 @@ from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 from engine.idea_card.signal_rules import SignalRules
 from engine.idea_card.timeframe_config import ROLES, TFConfig
 from engine.idea_card.trading_session import TradingSession
+from engine.idea_card.versions import Version
 from engine.timeframes import DAY_MS, Timeframe
 
-_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _USDT_PERPETUAL = re.compile(r"[A-Z0-9]+USDT")
-
-
-def _version(value: Any) -> Any:
-    if not isinstance(value, str) or not _VERSION.fullmatch(value):
-        way_out = "write three numbers with dots between them, as in 1.0.0"
-        raise Finding((), "is not a version", way_out, value).as_error()
-    return value
 
 
 def _usdt_perpetual(symbol: Any) -> Any:
@@ -51,9 +44,6 @@ def _usdt_perpetual(symbol: Any) -> Any:
     return symbol
 
 
-Version = Annotated[
-    str, BeforeValidator(_version), Field(json_schema_extra={"pattern": f"^{_VERSION.pattern}$"})
-]
 Symbol = Annotated[
     str,
     BeforeValidator(_usdt_perpetual),
@@ -168,6 +158,8 @@ def _rules_against_mode(block: dict[str, Any]) -> Iterator[Finding]:
     allowed = DIRECTIONS_OF_MODE.get(mode) if isinstance(mode, str) else None
     if allowed is None or not isinstance(block.get("signal_rules"), dict):
         return
+    if at(block, "signal_rules", "strategy") is not None:
+        return  # it says when to enter, and in which direction
     for direction in ("long", "short"):
         entry, leave = f"entry_{direction}", f"exit_{direction}"
         if direction in allowed and at(block, "signal_rules", entry) is None:

@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.parameter_schema import allow_parameters
+from engine.idea_card.signal_rules import SignalRules
 
 
 class _Untitled(GenerateJsonSchema):
@@ -29,7 +30,8 @@ def card_schema(condition_definitions: Mapping[str, Any]) -> dict[str, Any]:
         Definitions of the condition language, one of them named `Condition`; see `engine.rules.schema`.
     """
     schema = IdeaCard.model_json_schema(schema_generator=_Untitled)
-    for rule in schema["$defs"]["SignalRules"]["properties"].values():
+    for name in SignalRules.conditions():
+        rule = schema["$defs"]["SignalRules"]["properties"][name]
         rule["anyOf"] = [{"$ref": "#/$defs/Condition"}, {"type": "null"}]
     schema["$defs"] |= condition_definitions
     widened = allow_parameters(schema, _Untitled)

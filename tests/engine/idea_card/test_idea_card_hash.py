@@ -202,7 +202,17 @@ def test_every_value_of_a_block_that_may_be_left_out_matters():
     assert len({hash_of_plain(everything()), *hashes.values()}) == len(hashes) + 1
 
 
+def from_python(**said: Any) -> dict[str, Any]:
+    return {"strategy": {"name": "mine", "version": "1.0.0", "params": {"level": 2}} | said}
+
+
 BLOCKS = {
+    "strategy": (("signal_rules",), from_python()),
+    "strategy of another name": (("signal_rules",), from_python(name="yours")),
+    "strategy of another version": (("signal_rules",), from_python(version="1.0.1")),
+    "strategy with another value": (("signal_rules",), from_python(params={"level": 3})),
+    "strategy with another parameter": (("signal_rules",), from_python(params={"edge": 2})),
+    "strategy without parameters": (("signal_rules",), from_python(params={})),
     "percent stop": (("risk_model", "stop_loss"), {"type": "percent", "value": 1.5}),
     "fixed stop": (("risk_model", "stop_loss"), {"type": "fixed_points", "value": 1.5}),
     "trailing stop": (
