@@ -26,6 +26,7 @@ _MACHINE_TYPES = {
     "Write": "Array(float64, 1, 'C')",
     "float": "float64",
     "int": "int64",
+    "bool": "boolean",
     "None": "void",
     "tuple[float, float]": "UniTuple(float64, 2)",
     "tuple[float, float, float, float]": "UniTuple(float64, 4)",

@@ -20,6 +20,7 @@ from engine.features.indicators import (
     prices,
     ranges,
     statistics,
+    structure,
     trend,
     volatility,
     volume,
@@ -42,6 +43,7 @@ FAMILIES = (
     statistics,
     prices,
     candles,
+    structure,
 )
 
 INDICATORS: Mapping[str, IndicatorSpec] = MappingProxyType(

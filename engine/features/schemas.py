@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.features.builder import MARK_COLUMNS, feature_columns, feature_warmup
+from engine.features.registry import INDICATORS
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.price_columns import STORED_PRICES
 from engine.timeframes import Timeframe
@@ -22,7 +23,7 @@ def feature_frame_schema(features: Mapping[str, FeatureSpec], timeframe: Timefra
 
     It wants the columns of the contract in their order and nothing else; candles on the grid of
     `timeframe`, one after the other without a hole; finite prices; and each feature NaN in exactly the rows
-    of its warm-up and finite in all others.
+    of its warm-up and finite in all others, where its indicator is not sparse.
     """
     import pandas as pd
     import pandera.pandas as pa
@@ -45,16 +46,19 @@ def feature_frame_schema(features: Mapping[str, FeatureSpec], timeframe: Timefra
         columns[name] = pa.Column("float64", nullable=True)
     for feature_name, feature in features.items():
         for name in feature_columns(feature_name, feature):
-            columns[name] = pa.Column("float64", _warm(name, feature_warmup(feature)), nullable=True)
+            sparse = INDICATORS[feature.indicator].sparse
+            columns[name] = pa.Column("float64", _warm(name, feature_warmup(feature), sparse), nullable=True)
     return pa.DataFrameSchema(columns, strict=True, ordered=True, name="feature_frame")
 
 
-def _warm(name: str, warmup: int) -> pa.Check:
+def _warm(name: str, warmup: int, sparse: bool) -> pa.Check:
     import pandera.pandas as pa
 
     def missing_in_warmup_only(values: pd.Series[float]) -> pd.Series[bool]:
-        missing_before = values.isna() & (np.arange(len(values)) < warmup)
-        return missing_before | ((values.abs() < np.inf) & (np.arange(len(values)) >= warmup))
+        may_be_missing = np.arange(len(values)) < (len(values) if sparse else warmup)
+        may_be_there = np.arange(len(values)) >= warmup
+        return (values.isna() & may_be_missing) | ((values.abs() < np.inf) & may_be_there)
 
-    sentence = f"{name} is missing in the first {warmup} rows and finite after"
+    after = "finite or missing" if sparse else "finite"
+    sentence = f"{name} is missing in the first {warmup} rows and {after} after"
     return pa.Check(missing_in_warmup_only, error=sentence, ignore_na=False)

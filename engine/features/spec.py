@@ -123,12 +123,14 @@ class IndicatorSpec:
     params : tuple of ParamSpec
     warmup : callable
         Params -> how many leading rows are NaN, exactly. The outputs of one feature begin together, with
-        the last of them.
+        the last of them. Where values are sparse: before which row there can be none.
     memory : Memory
     outputs : tuple of str
         Canonical output names; `("",)` for a single output.
     ordered : tuple of (str, str, str)
         Orders that must hold between parameters: `("fast", "<", "slow")`.
+    sparse : bool
+        Whether values can be missing after the warm-up too: levels that do not exist yet, or no longer.
     """
 
     name: str
@@ -142,6 +144,7 @@ class IndicatorSpec:
     memory: Memory
     outputs: tuple[str, ...] = ("",)
     ordered: tuple[tuple[str, str, str], ...] = ()
+    sparse: bool = False
 
     @property
     def takes_source(self) -> bool:

@@ -52,6 +52,14 @@ def _pdist(open_: FloatArray, high: FloatArray, low: FloatArray, close: FloatArr
     return result
 
 
+def _rolling_range(high: FloatArray, low: FloatArray, length: int) -> tuple[FloatArray, FloatArray]:
+    bottom, top = windows.lowest(low, length), windows.highest(high, length)
+    # before there are enough bars, of all there are
+    bottom[: length - 1] = np.minimum.accumulate(low[: length - 1])
+    top[: length - 1] = np.maximum.accumulate(high[: length - 1])
+    return bottom, top
+
+
 def _rvi(source: FloatArray, length: int) -> FloatArray:
     steps = change(source)
     _, deviation = windows.mean_and_deviation(source, length)
@@ -147,6 +155,18 @@ ENTRIES = (
         params=(),
         warmup=lambda _: 1,
         memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="rolling_range",
+        definition="Lowest low and highest high of the last `length` bars, of all while there are fewer.",
+        published="Ours: `donchian` without a warm-up.",
+        implementation=Implementation.OURS,
+        compute=_rolling_range,
+        inputs=("high", "low"),
+        params=(window(),),
+        warmup=lambda _: 0,
+        memory=Memory.FADING,
+        outputs=("low", "high"),
     ),
     IndicatorSpec(
         name="rvi",

@@ -185,6 +185,20 @@ def test_a_frame_with_a_column_too_many_or_too_few_is_refused():
             validate(broken, SCHEMA, "features of BTCUSDT 15m")
 
 
+def test_levels_may_be_missing_after_the_warm_up_and_nothing_else():
+    features = {
+        "swing": FeatureSpec(indicator="swing", params={"left": 2, "right": 2}, tf="exec"),
+        "flow": FEATURES["flow"],
+    }
+    schema = feature_frame_schema(features, Timeframe.M15)
+    frame = FeatureFrameBuilder(features).build(candles(120, seed=1))
+    assert frame["swing.high"].iloc[4:].isna().any()
+    validate(frame, schema, "features of BTCUSDT 15m")
+    frame.loc[80, "swing.high"] = np.inf
+    with pytest.raises(SchemaViolation, match="finite or missing after"):
+        validate(frame, schema, "features of BTCUSDT 15m")
+
+
 def test_the_schema_reads_an_empty_frame_without_a_crash():
     validate(BUILDER.build(candles(120, seed=1)).iloc[:0], SCHEMA, "features of BTCUSDT 15m")
 
