@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.backtest.prepare import PreparedFrame
 from engine.metrics.basic import BasicMetrics, basic_metrics
-from engine.sim.records import Floats
-from engine.sim.simulate import SimulationOutput, simulate
+from engine.sim.simulate import Room, SimulationOutput, simulate
 from engine.sim.state import FillReason
 
 if TYPE_CHECKING:
@@ -31,14 +30,14 @@ def measure(result: BacktestResult) -> Metrics:
     )
 
 
-def evaluate(prepared: PreparedFrame, *, equity: Floats | None = None) -> BasicMetrics:
+def evaluate(prepared: PreparedFrame, *, room: Room | None = None) -> BasicMetrics:
     """Run a prepared card and return its basic metrics, without making frames on the way.
 
     Parameters
     ----------
     prepared : PreparedFrame
-    equity : float64[bars], optional
-        Where the equity is written, for who evaluates many cards over one window.
+    room : Room, optional
+        For who evaluates many cards one after another.
 
     Raises
     ------
@@ -54,7 +53,7 @@ def evaluate(prepared: PreparedFrame, *, equity: Floats | None = None) -> BasicM
         prepared.tiers,
         account.starting_equity_usdt,
         book=False,
-        equity=equity,
+        room=room,
     )
     return basic_metrics_of(prepared, output)
 

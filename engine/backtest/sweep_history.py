@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-import numpy as np
-
 from engine.backtest.engine import run_id_of
 from engine.backtest.history import History
 from engine.backtest.measure import evaluate
@@ -16,7 +14,7 @@ from engine.errors import ConfigurationError
 from engine.idea_card.card import IdeaCard
 from engine.market_data.store import HistoricalDataStore
 from engine.metrics.basic import BasicMetrics
-from engine.sim.records import Floats
+from engine.sim.simulate import Room
 from engine.strategies.card_plan import CardPlan
 
 SWEPT_METRICS = tuple(field.name for field in fields(BasicMetrics))
@@ -66,7 +64,7 @@ class SweepHistory:
 
 
 class SweepRunner:
-    """Runs planned cards one after another, and writes the equity of each over that of the one before.
+    """Runs planned cards one after another, and writes the output of each over that of the one before.
 
     Parameters
     ----------
@@ -75,7 +73,7 @@ class SweepRunner:
 
     def __init__(self, swept: SweepHistory) -> None:
         self._swept = swept
-        self._equity: Floats = np.empty(0)
+        self._room = Room()
 
     def run_id(self, plan: CardPlan) -> str:
         """Return the id of the run of `plan`. Raises as `SweepHistory.window` does."""
@@ -86,9 +84,7 @@ class SweepRunner:
         """Return the basic metrics of `plan`. Raises as `prepare_history` does."""
         swept = self._swept
         prepared = prepare_history(plan, swept.history, start_ms=swept.start_ms, end_ms=swept.end_ms)
-        if len(self._equity) != len(prepared.bars):
-            self._equity = np.empty(len(prepared.bars))
-        return vars(evaluate(prepared, equity=self._equity))
+        return vars(evaluate(prepared, room=self._room))
 
 
 def sweep_from_store(

@@ -81,7 +81,7 @@ def simulate(
     starting_equity_usdt: float,
     *,
     book: bool = True,
-    equity: Floats | None = None,
+    room: Room | None = None,
 ) -> SimulationOutput:
     """Run a whole history and close what is open at its end.
 
@@ -95,8 +95,8 @@ def simulate(
     book : bool
         Whether position size and used margin are written for each bar; who needs no more than equity and
         trades saves their memory.
-    equity : float64[n], optional
-        Where the equity is written, for who runs many histories of one length.
+    room : Room, optional
+        Where the output is written, for who runs many histories one after another.
 
     Raises
     ------
@@ -124,9 +124,40 @@ def simulate(
             )
         )
 
-    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, equity=equity)
+    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, room=room)
     ran = run_account(account, drive, len(bars))
     return close_account(account, contract, tiers, ran, bar_values(bars, ran - 1) if ran else None)
+
+
+class Room:
+    """Arrays that one run after another is written into: a run's output is gone when the next one begins.
+
+    They grow to what the longest run has needed. Making them anew takes a run of many trades a quarter of
+    its time.
+    """
+
+    def __init__(self) -> None:
+        self._equity = np.empty(0)
+        self._fills = new_records(_FIRST_CAPACITY, FILL_DTYPE)
+        self._trades = new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE)
+        self._used = (0, 0)
+
+    def equity(self, count: int) -> Floats:
+        """Return an array for the equity of `count` bars."""
+        if len(self._equity) != count:
+            self._equity = np.empty(count)
+        return self._equity
+
+    def books(self) -> tuple[Records, Records]:
+        """Return records of zeros for fills and trades."""
+        fills, trades = self._used
+        self._fills.view(np.uint8)[: fills * FILL_DTYPE.itemsize] = 0
+        self._trades.view(np.uint8)[: trades * TRADE_DTYPE.itemsize] = 0
+        return self._fills, self._trades
+
+    def keep(self, books: Books, fills: int, trades: int) -> None:
+        """Take over the records of a run that has used so many of them."""
+        self._fills, self._trades, self._used = books.fills, books.trades, (fills, trades)
 
 
 @dataclass(eq=False)
@@ -138,6 +169,7 @@ class Account:
     funding: FundingArrays
     books: Books
     curves: Curves
+    room: Room
 
 
 def new_account(
@@ -147,7 +179,7 @@ def new_account(
     starting_equity_usdt: float,
     *,
     book: bool,
-    equity: Floats | None,
+    room: Room | None,
 ) -> Account:
     """Return a fresh account for `count` bars; see `simulate`.
 
@@ -158,18 +190,20 @@ def new_account(
     """
     if len(signals.bits) != count:
         raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
-    book_length = count if book else 0
+    book_length, room = count if book else 0, room or Room()
+    fills, trades = room.books()
     return Account(
         new_wallet(starting_equity_usdt),
         new_position(funding.ts),
         FundingArrays(funding.ts, funding.rate, funding.mark_price),
         Books(
-            new_records(_FIRST_CAPACITY, FILL_DTYPE),
-            new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE),
+            fills,
+            trades,
             new_records(len(funding), PAYMENT_DTYPE),
             np.zeros(len(RejectReason), np.int64),
         ),
-        Curves(np.empty(count) if equity is None else equity, np.empty(book_length), np.empty(book_length)),
+        Curves(room.equity(count), np.empty(book_length), np.empty(book_length)),
+        room,
     )
 
 
@@ -198,6 +232,7 @@ def close_account(
         curves.equity[bars - 1] = wallet.equity
         curves.position_size[bars - 1 : bars] = 0.0
         curves.used_margin[bars - 1 : bars] = 0.0
+    account.room.keep(books, int(wallet.fills), int(wallet.trades))
     return SimulationOutput(
         bars=bars,
         equity=curves.equity[:bars],

@@ -8,6 +8,7 @@ from engine.sim.market import BarSignals, FundingEvents
 from engine.sim.records import BarValues, Floats, Records
 from engine.sim.simulate import (
     Account,
+    Room,
     SimulationOutput,
     bar_arrays,
     bar_values,
@@ -26,7 +27,7 @@ def simulate_detailed(
     starting_equity_usdt: float,
     *,
     book: bool = True,
-    equity: Floats | None = None,
+    room: Room | None = None,
 ) -> SimulationOutput:
     """Run a whole history on the finer bars inside its exec bars, and close what is open at its end.
 
@@ -40,7 +41,7 @@ def simulate_detailed(
         From `detail_bars`.
     signals
         Of the exec bars.
-    funding, contract, tiers, starting_equity_usdt, book, equity
+    funding, contract, tiers, starting_equity_usdt, book, room
         As for `simulate`.
 
     Raises
@@ -73,7 +74,7 @@ def simulate_detailed(
             )
         )
 
-    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, equity=equity)
+    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, room=room)
     ran = run_account(account, drive, len(bars) * per_bar) // per_bar
     return close_account(account, contract, tiers, ran, _last_values(detail, ran - 1) if ran else None)
 

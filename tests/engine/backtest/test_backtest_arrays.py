@@ -16,6 +16,7 @@ from engine.backtest.history import History
 from engine.backtest.measure import evaluate, measure
 from engine.backtest.prepare import PreparedFrame, funding_from_frame, prepare_arrays, prepare_history
 from engine.errors import DataError, DataNotFound, SimulationError
+from engine.sim.simulate import Room, simulate
 from engine.sim.state import SignalBit
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import DAY_MS, HOUR_MS, Timeframe
@@ -253,8 +254,23 @@ def test_a_session_that_closes_positions_signals_both_exits_outside() -> None:
     assert (trades["ts_exit"] % DAY_MS <= 12 * HOUR_MS).all()
 
 
-def test_the_equity_may_be_written_where_the_caller_wants_it() -> None:
-    case = from_arrays()
-    buffer = np.zeros(len(case.bars))
-    assert evaluate(case, equity=buffer) == evaluate(case)
-    assert np.array_equal(buffer, BacktestEngine().run(case).equity["equity_usdt"])
+def test_runs_may_be_written_over_one_another() -> None:
+    cases = [from_arrays(), from_arrays(card=plan(CARD.replace("length: 5}", "length: 2}"))), from_arrays()]
+    room = Room()
+    written = [evaluate(case, room=room) for case in cases]
+    assert written == [evaluate(case) for case in cases]
+    assert written[0].trades != written[1].trades
+    again, fresh = (
+        simulate(
+            case.bars,
+            case.signals,
+            case.funding,
+            case.contract,
+            case.tiers,
+            10_000.0,
+            room=given,
+        )
+        for case, given in ((cases[0], room), (cases[0], None))
+    )
+    for name in ("fills", "trades", "payments", "equity", "position_size"):
+        assert getattr(again, name).tobytes() == getattr(fresh, name).tobytes()
