@@ -163,17 +163,35 @@ def _first_contradiction(
 
 def _with_finer_marks(bars: MarketBars, finer: MarketBars, first: Integers) -> MarketBars:
     """Return the exec bars with the mark prices of the finer bars they are covered by."""
-    covered = np.flatnonzero(first >= 0)
-    if not finer.has_marks or not len(covered):
+    if not finer.has_marks or not (first >= 0).any():
         return bars
-    count = bars.bar_ms // finer.bar_ms
-    rows = first[covered]
-    high, low = (np.array(getattr(bars, f"mark_{name}")) for name in ("high", "low"))
-    finer_high, finer_low = finer.mark_high[rows], finer.mark_low[rows]
-    for piece in range(1, count):
-        np.maximum(finer_high, finer.mark_high[rows + piece], out=finer_high)
-        np.minimum(finer_low, finer.mark_low[rows + piece], out=finer_low)
-    high[covered], low[covered] = finer_high, finer_low
-    open_, close = (np.array(getattr(bars, f"mark_{name}")) for name in ("open", "close"))
-    open_[covered], close[covered] = finer.mark_open[rows], finer.mark_close[rows + count - 1]
-    return replace(bars, mark_open=open_, mark_high=high, mark_low=low, mark_close=close)
+    marks = {f"mark_{name}": np.array(getattr(bars, f"mark_{name}")) for name in _PRICES}
+    finer_marks = [getattr(finer, name) for name in marks]
+    _take_prices(first, bars.bar_ms // finer.bar_ms, *finer_marks, *marks.values())
+    return replace(bars, **marks)
+
+
+@compiled
+def _take_prices(
+    first: NDArray[np.int64],
+    count: int,
+    finer_open: Floats,
+    finer_high: Floats,
+    finer_low: Floats,
+    finer_close: Floats,
+    open_price: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+) -> None:
+    """Write what finer bars make over the prices of the covered bars."""
+    for bar in range(first.size):
+        start = first[bar]
+        if start < 0:
+            continue
+        highest, lowest = finer_high[start], finer_low[start]
+        for row in range(start + 1, start + count):
+            highest = max(highest, finer_high[row])
+            lowest = min(lowest, finer_low[row])
+        open_price[bar], high[bar], low[bar] = finer_open[start], highest, lowest
+        close[bar] = finer_close[start + count - 1]
