@@ -20,8 +20,11 @@ def is_swing(values: Read, row: int, left: int, right: int, sign: float) -> bool
     if row < left:
         return False
     value = sign * values[row]
-    for other in range(row + right, row - left - 1, -1):
-        if other != row and not value > sign * values[other]:
+    # the nearest first: nearly all bars fail at once
+    for away in range(1, max(left, right) + 1):
+        if away <= right and not value > sign * values[row + away]:
+            return False
+        if away <= left and not value > sign * values[row - away]:
             return False
     return True
 
