@@ -6,13 +6,15 @@ unrealised PnL are worked out here from prices, sizes, rates and what was held a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 
 import numpy as np
-from engine.sim.records import Records
 
 from engine.sim.market import FundingEvents, MarketBars
+from engine.sim.portfolio import PortfolioMember, PortfolioOutput
+from engine.sim.records import Records
 from engine.sim.simulate import SimulationOutput
 from engine.sim.state import FillReason
 
@@ -107,53 +109,82 @@ def assert_books_agree(
     with localcontext() as context:
         context.prec = 40
         account = DecimalAccount.of(rules, starting_equity)
-        curve = _replay(account, output, bars, events)
+        curve = _replay(account, output.fills, output.payments, bars, events, output.bars)
         scale = np.maximum(np.abs(curve), starting_equity)
         assert (np.abs(curve - output.equity) <= 1e-9 * scale).all()
-        assert account.held == 0
         assert abs(float(account.cash) - output.cash) <= 1e-9 * scale[-1]
-        assert len(account.trades) == len(output.trades)
-        for trade in output.trades:
-            _assert_trade_agrees(trade, account.trades[int(trade.trade_id)], float(scale.max()))
+        _assert_trades_agree(output.trades, account, float(scale.max()))
+
+
+def assert_portfolio_books_agree(
+    output: PortfolioOutput, members: Sequence[PortfolioMember], starting_equity: float
+) -> None:
+    """Work every member out by itself, and hold the wallet to the sum of what they have made of it."""
+    times = output.ts_open
+    equity, cash = np.full(len(times), float(starting_equity)), decimal(starting_equity)
+    with localcontext() as context:
+        context.prec = 40
+        for number, member in enumerate(members):
+            account = DecimalAccount.of(member.contract, 0.0)
+            fills, payments = (
+                records[records.member == number] for records in (output.fills, output.payments)
+            )
+            ran = int(np.searchsorted(member.bars.ts_open, times[-1], side="right"))
+            curve = _replay(account, fills, payments, member.bars, member.funding, ran)
+            # A member without a bar keeps its last mark.
+            last = np.searchsorted(member.bars.ts_open[:ran], times, side="right") - 1
+            equity += np.where(last >= 0, curve[last], 0.0) if ran else 0.0
+            cash += account.cash
+            _assert_trades_agree(output.trades[output.trades.member == number], account, starting_equity)
+    scale = np.maximum(np.abs(equity), starting_equity)
+    assert (np.abs(equity - output.equity) <= 1e-9 * scale).all()
+    assert abs(float(cash) - output.cash) <= 1e-9 * scale[-1]
 
 
 def _replay(
-    account: DecimalAccount, output: SimulationOutput, bars: MarketBars, events: FundingEvents
+    account: DecimalAccount,
+    fills: Records,
+    payments: Records,
+    bars: MarketBars,
+    events: FundingEvents,
+    ran: int,
 ) -> np.ndarray:
-    """Book everything in the order of time and return the equity at each close."""
-    # Inside a bar: funding stamped at its open, fills at the open, funding inside it, fills inside it.
-    moments: list[tuple[int, int, int]] = []
+    """Book everything in the order of time and return the equity at the close of each bar that ran."""
     opens = bars.ts_open
-    for at, fill in enumerate(output.fills):
-        moments.append((int(fill.bar), 1 if fill.ts == opens[fill.bar] else 3, at))
+    # At one moment funding comes first; a fill inside a bar has the bar's close as its time.
+    moments = [(int(fill.bar), int(fill.ts), 1, at) for at, fill in enumerate(fills)]
     for at, ts in enumerate(events.ts):
         bar = int(np.searchsorted(opens, ts, side="right")) - 1
-        inside = bar >= 0 and opens[bar] < ts < opens[bar] + bars.bar_ms
-        bar += bar < 0 or ts >= opens[bar] + bars.bar_ms
-        if bar < output.bars:
-            moments.append((bar, 2 if inside else 0, at))
+        if bar < 0 or ts >= opens[bar] + bars.bar_ms:
+            bar += 1  # between two bars: it is due at the next one's open
+        moments.append((bar, int(ts), 0, at))
     moments.sort()
-    curve = np.empty(output.bars)
-    booked, paid = 0, 0
-    trade_of_fill = output.fills.trade_id
-    latest = -1
-    for bar in range(output.bars):
+    curve = np.empty(ran)
+    booked, paid, trade = 0, 0, -1
+    for bar in range(ran):
         while booked < len(moments) and moments[booked][0] == bar:
-            _, phase, at = moments[booked]
-            if phase in (1, 3):
-                account.fill(output.fills[at])
-                latest = int(trade_of_fill[at])
+            _, _, is_fill, at = moments[booked]
+            if is_fill:
+                account.fill(fills[at])
+                trade = int(fills[at].trade_id)
             elif account.held != 0:
-                amount = account.fund(events.rate[at], events.mark_price[at], latest)
-                payment = output.payments[paid]
+                amount = account.fund(events.rate[at], events.mark_price[at], trade)
+                payment = payments[paid]
                 assert payment.ts == events.ts[at]
                 assert decimal(payment.quantity) == account.held
                 assert abs(float(amount) - payment.amount) <= 1e-12 * max(1.0, abs(payment.amount))
                 paid += 1
             booked += 1
         curve[bar] = float(account.equity(bars.mark_close[bar]))
-    assert paid == len(output.payments)
+    assert paid == len(payments)
+    assert account.held == 0
     return curve
+
+
+def _assert_trades_agree(trades: Records, account: DecimalAccount, scale: float) -> None:
+    assert len(account.trades) == len(trades)
+    for trade in trades:
+        _assert_trade_agrees(trade, account.trades[int(trade.trade_id)], scale)
 
 
 def _assert_trade_agrees(trade: Records, account: TradeAccount, scale: float) -> None:
