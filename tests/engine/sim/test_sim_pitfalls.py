@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sim_detail import made_of
 from sim_market import MINUTE, ONE_TIER, bars, contract, funding, percent, run, signals
 
+from engine.sim.detail import detail_bars
 from engine.sim.exchange import Bar, SimulatedExchange
 from engine.sim.market import FundingEvents
 from engine.sim.simulate import SimulationOutput
+from engine.sim.simulate_detailed import simulate_detailed
 from engine.sim.state import (
     DistanceKind,
     EntryKind,
@@ -162,6 +165,28 @@ def test_pitfall_5_a_target_is_not_taken_from_before_the_entry() -> None:
     # what the close shows was there after the entry
     output = run(bars(STILL, (100, 106, 94, 100)), signals(2, b0=LONG), rules)
     assert (output.trades[0].reason, output.trades[0].exit_price) == (FillReason.TAKE_PROFIT, 99.75)
+
+
+@pytest.mark.parametrize(
+    ("minute_12", "expected"),
+    [(96.0, (FillReason.END_OF_DATA, 2)), (100.0, (FillReason.TAKE_PROFIT, 1))],
+    ids=["only-before-the-entry", "after-it-too"],
+)
+def test_pitfall_5_finer_bars_know_what_came_first(minute_12: float, expected: tuple[int, int]) -> None:
+    # a quarter of an hour: the high of 106 is in its minute 0, the limit of 95 is reached in its minute 10
+    quiet = [(97.0, 97.0, 97.0, 97.0)] * 9
+    quarter = [(100, 106, 97, 97), *quiet, (97, 97, 94, 95), (95, 95, 95, 95), (95, minute_12, 95, 95)]
+    minutes = bars(*[STILL] * 15, *quarter, *[(95.0,) * 4] * 2, *[(95.0,) * 4] * 15)
+    quarters = made_of(minutes, 15)
+    rules = contract(**resting(EntryKind.LIMIT, 5.0), **percent(target=5))
+    output = simulate_detailed(
+        detail_bars(quarters, minutes), signals(3, b0=LONG), FundingEvents.none(), rules, ONE_TIER, 1000.0
+    )
+    assert filled_at(output) == [(1, 95.0, 1)]
+    assert output.fills[0].ts == 26 * MINUTE
+    trade = output.trades[0]
+    assert (trade.reason, trade.exit_bar) == expected
+    assert trade.ambiguous == 0
 
 
 # 6. A second entry overwrote the position; after a partial exit the trade was the last part only.
