@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.compiled import compiled_bare, compiled_inline
+from engine.sim.bracket import aim
 from engine.sim.closing import exit_at_market, reduce_position, see, tradable
 from engine.sim.fees import impact, market_fill_price, trading_fee
 from engine.sim.liquidation import LiquidationRegime, size_to_shed
@@ -58,20 +59,6 @@ def target_reached(position: Records, rules: Records, price: float) -> bool:
     """A triggered market order needs a touch; a resting limit order needs the price to trade through it."""
     beyond = position.direction * (price - position.target_price)
     return beyond > 0.0 or (beyond == 0.0 and rules.target_limits[position.target] == 0)
-
-
-@compiled_bare
-def aim(position: Records, rules: Records) -> None:
-    """Make the nearest of the targets that are left the one that is watched."""
-    position.target = 0
-    position.target_price = np.nan
-    for rung in range(rules.target_count):
-        price = position.target_prices[rung]
-        if np.isnan(price):
-            continue
-        if np.isnan(position.target_price) or position.direction * (position.target_price - price) > 0.0:
-            position.target = rung
-            position.target_price = price
 
 
 @compiled_bare

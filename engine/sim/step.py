@@ -17,10 +17,11 @@ from __future__ import annotations
 import numpy as np
 
 from engine.compiled import compiled_bare, compiled_inline
+from engine.sim.bracket import aim
 from engine.sim.closing import see
 from engine.sim.decisions import decide
 from engine.sim.entries import enter_at_open, enter_inside, order_reached
-from engine.sim.exits import NOTHING, aim, event_at_open, event_inside, leave_at_open, leave_inside
+from engine.sim.exits import NOTHING, event_at_open, event_inside, leave_at_open, leave_inside
 from engine.sim.records import BarValues, Books, Floats, FundingArrays, Integers, Records
 from engine.sim.settlement import settle_funding
 from engine.sim.state import EntryKind, FillReason, StopReason
