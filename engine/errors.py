@@ -56,6 +56,10 @@ class CardError(ConfigurationError):
         super().__init__(f"{source} is not a usable IdeaCard:\n{listing}")
 
 
+class StrategyError(ConfigurationError):
+    """A strategy in Python failed, or said what is no signal."""
+
+
 class DataError(TradeError):
     """Stored or computed data are missing, defective or of the wrong shape."""
 

@@ -43,17 +43,23 @@ def decisions(plan: CardPlan, history: History, window: Window) -> BarSignals:
             f"the first bar everything is known at would be number {warm + 1}, and there are {rows.stop}",
             way_out="sync an earlier start (TRADE_HISTORY_START), or choose a later end",
         )
-    bits = _verdicts(plan, history, columns)[rows]
+    bits = admitted(plan, history, window, _verdicts(plan, history, columns)[rows])
+    return BarSignals(bits, _levels(plan, history, columns, rows))
+
+
+def admitted(plan: CardPlan, history: History, window: Window, bits: SignalBits) -> SignalBits:
+    """Return what warm-up and trading session leave of the signals of a window, and what they add."""
     session = plan.card.position_policy.trading_session
     if session is not None:
         inside = session.entries_allowed(window.bars.ts_open + window.bars.bar_ms)
         bits = np.where(inside, bits, bits & ~_ENTRIES)
         if session.close_outside:
             bits = np.where(inside, bits, bits | _EXITS)
-    if warm > rows.start:
+    cold = _first_warm_bar(plan, history) - window.rows.start
+    if cold > 0:
         bits = bits.copy()
-        bits[: warm - rows.start] = 0
-    return BarSignals(bits, _levels(plan, history, columns, rows))
+        bits[:cold] = 0
+    return bits
 
 
 def _verdicts(plan: CardPlan, history: History, columns: VisibleColumns) -> SignalBits:

@@ -29,7 +29,7 @@ class VisibleColumns:
         SimulationError
             If the card has no such column there.
         """
-        timeframe, values = self._roles[role], self._values(name, role)
+        timeframe, values = self._roles[role], self.values(name, role)
         if role == EXEC_ROLE:
             return shifted(values, offset)
         return self._history.alignment(self._roles[EXEC_ROLE], timeframe).spread(values, offset)
@@ -41,7 +41,8 @@ class VisibleColumns:
         timeframe = self._roles[reference.role]
         return (timeframe, name if feature is None else feature, output, reference.offset)
 
-    def _values(self, name: str, role: str) -> Floats:
+    def values(self, name: str, role: str) -> Floats:
+        """Return a price or feature at each bar of its own timeframe. Raises as `column` does."""
         timeframe = self._roles[role]
         feature = self._plan.card.features.get(name.partition(".")[0])
         if feature is not None and feature.tf == role:

@@ -3,11 +3,77 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import nan
+from typing import Any, Literal, Protocol
 
 from engine.errors import SimulationError
 from engine.runtime.alignment import EXEC_ROLE
-from engine.runtime.feed import MultiTFFeedStore
 from engine.timeframes import Timeframe
+
+
+class SnapshotFeed(Protocol):
+    """One timeframe of a store."""
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """Length of its bars."""
+        ...
+
+    @property
+    def ts_open(self) -> Any:
+        """When each bar opened, epoch ms, by row."""
+        ...
+
+
+class SnapshotStore(Protocol):
+    """What a view reads from: all that is known (`MultiTFFeedStore`) or has been shown (`UnfoldingStore`)."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The timeframes there are."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def feed(self, role: str) -> SnapshotFeed:
+        """Return one timeframe; SimulationError if there is none."""
+        ...
+
+    def row_at(self, bar_index: int, role: str) -> int:
+        """Return the row of a timeframe's last bar closed by the close of an exec bar; -1 where none is."""
+        ...
+
+    def value(self, bar_index: int, name: str, role: str = EXEC_ROLE, offset: int = 0) -> float:
+        """Return a column's value as visible at an exec bar, `offset` of its own bars back."""
+        ...
+
+
+@dataclass(frozen=True)
+class OpenPosition:
+    """The position that is open at a close.
+
+    Attributes
+    ----------
+    direction : str
+        "long" or "short".
+    size : float
+        Base coin, above 0.
+    entry_price, stop_price, target_price, liquidation_price : float
+        USDT; NaN for a level that is not set. The target is the nearest that is left.
+    unrealised_pnl_usdt : float
+        At this close, without what leaving will cost.
+    bars_held : int
+        Exec bars, that of the entry and this one included.
+    """
+
+    direction: Literal["long", "short"]
+    size: float
+    entry_price: float
+    stop_price: float
+    target_price: float
+    liquidation_price: float
+    unrealised_pnl_usdt: float
+    bars_held: int
 
 
 @dataclass(frozen=True)
@@ -23,7 +89,7 @@ class TFContext:
 
     role: str
     bar_index: int
-    _store: MultiTFFeedStore = field(repr=False)
+    _store: SnapshotStore = field(repr=False)
     _exec_index: int = field(repr=False)
 
     @property
@@ -39,7 +105,8 @@ class TFContext:
     @property
     def ts_close(self) -> int | None:
         """When its last closed bar closed, epoch ms; None if none had closed yet."""
-        return None if self.bar_index < 0 else int(self._store.feed(self.role).ts_close[self.bar_index])
+        opened = self.ts_open
+        return None if opened is None else self.timeframe.close(opened)
 
     def value(self, name: str, offset: int = 0) -> float:
         """Return a column's value `offset` of its own bars back; NaN where there was no such bar."""
@@ -52,9 +119,13 @@ class RuntimeSnapshotView:
 
     Parameters
     ----------
-    store : MultiTFFeedStore
+    store : SnapshotStore
     bar_index : int
         Row of the exec bar that has just closed.
+    position : OpenPosition, optional
+        The position that is open at its close, None without one.
+    equity_usdt : float, optional
+        The account at its close, NaN where the view belongs to none.
 
     Raises
     ------
@@ -62,8 +133,10 @@ class RuntimeSnapshotView:
         If there is no such bar.
     """
 
-    _store: MultiTFFeedStore = field(repr=False)
+    _store: SnapshotStore = field(repr=False)
     bar_index: int
+    position: OpenPosition | None = None
+    equity_usdt: float = nan
 
     def __post_init__(self) -> None:
         if not 0 <= self.bar_index < len(self._store):
@@ -79,7 +152,7 @@ class RuntimeSnapshotView:
     @property
     def ts_close(self) -> int:
         """When the exec bar closed, epoch ms: the moment this view stands at."""
-        return int(self._store.feed(EXEC_ROLE).ts_close[self.bar_index])
+        return self._store.feed(EXEC_ROLE).timeframe.close(self.ts_open)
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -22,16 +22,19 @@ from engine.idea_card.yaml_source import key_path
 from engine.rules.names import NameTable, Reference, UnknownName
 from engine.rules.parse import parse_signal_rules
 from engine.rules.rule_set import RuleSet
+from engine.strategies.planned import PlannedStrategy, plan_strategy
+from engine.strategies.registry import STRATEGIES, StrategyRegistry
 
 _STOPS_OF_A_FEATURE = (AtrMultipleStop, TrailingAtrStop)
 
 
 @dataclass(frozen=True, eq=False)
 class CardPlan:
-    """A checked card with its parsed rules."""
+    """A checked card with its parsed rules, or with the strategy in Python that stands in their place."""
 
     card: IdeaCard
     rules: RuleSet
+    strategy: PlannedStrategy | None = None
 
     @cached_property
     def system_hash(self) -> str:
@@ -62,7 +65,8 @@ class CardPlan:
 
     def references(self) -> frozenset[Reference]:
         """Return everything a decision may look at."""
-        return self.rules.references().union(self.level_references)
+        looked_at = self.rules.references() if self.strategy is None else self.strategy.inputs
+        return looked_at.union(self.level_references)
 
     def warmup_bars(self, role: str) -> int:
         """Return how many bars of `role` pass before everything the card looks at there has a value."""
@@ -89,13 +93,19 @@ class PlanFolder:
     errors: dict[str, CardError]
 
 
-def plan_card(card: IdeaCard) -> CardPlan:
+def plan_card(card: IdeaCard, strategies: StrategyRegistry = STRATEGIES) -> CardPlan:
     """Check what the card's own file cannot tell, and parse its rules.
+
+    Parameters
+    ----------
+    card : IdeaCard
+    strategies : StrategyRegistry, optional
+        Those the card may name.
 
     Raises
     ------
     CardError
-        With every problem of the features, or else every problem of the rules and levels.
+        With every problem of the features, or else every problem of the rules (or the strategy) and levels.
     """
     problems = [p for name, feature in card.features.items() for p in check_feature(name, feature)]
     if problems:
@@ -106,13 +116,15 @@ def plan_card(card: IdeaCard) -> CardPlan:
         roles=tuple(card.timeframes.roles()),
     )
     problems = _level_problems(card, names)
+    choice = card.signal_rules.strategy
     try:
         rules = parse_signal_rules(card.signal_rules, names)
+        strategy = None if choice is None else plan_strategy(choice, names, strategies)
     except CardError as error:
         raise CardError(f"card {card.id}", (*error.problems, *problems)) from None
     if problems:
         raise CardError(f"card {card.id}", problems)
-    return CardPlan(card, rules)
+    return CardPlan(card, rules, strategy)
 
 
 def replan(card: IdeaCard, known: CardPlan) -> CardPlan:
@@ -128,7 +140,7 @@ def replan(card: IdeaCard, known: CardPlan) -> CardPlan:
     if same_rules and card.level_features == before.level_features and _shape(card) == _shape(before):
         changed = (name for name in card.features if card.features[name] is not before.features[name])
         if not any(check_feature(name, card.features[name]) for name in changed):
-            return CardPlan(card, known.rules)
+            return CardPlan(card, known.rules, known.strategy)
     return plan_card(card)
 
 

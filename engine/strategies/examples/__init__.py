@@ -1,0 +1,1 @@
+"""Strategies in Python that ship with the project: two of the cards, written out."""
