@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from decimal import Decimal, getcontext
 from pathlib import Path
 
 import numpy as np
@@ -156,34 +155,6 @@ def test_step_by_step_equals_the_compiled_loop(seed: int) -> None:
     assert exchange.trades.tobytes() == output.trades.tobytes()
     assert exchange.payments.tobytes() == output.payments.tobytes()
     assert exchange.ledger.cash == output.cash
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**9))
-def test_the_account_recomputed_from_fills_and_funding_alone(seed: int) -> None:
-    bars, wanted, events, rules = random_case(seed)
-    output = simulate(bars, wanted, events, rules, TIERS, 1000.0)
-    getcontext().prec = 40
-    cash, held, cost = Decimal(1000), Decimal(0), Decimal(0)
-    for fill in output.fills:
-        price, quantity = Decimal(float(fill.price)), Decimal(float(fill.quantity)) * int(fill.side)
-        cash -= Decimal(float(fill.fee))
-        if held * quantity >= 0:
-            cost = (abs(held) * cost + abs(quantity) * price) / (abs(held) + abs(quantity))
-        else:
-            assert abs(quantity) <= abs(held) + Decimal("1e-9")
-            cash -= quantity * (price - cost)
-        held += quantity
-        if abs(held) < Decimal("1e-9"):
-            held = Decimal(0)
-    cash += sum(Decimal(float(amount)) for amount in output.payments.amount)
-    assert held == 0
-    assert abs(float(cash) - output.cash) <= 1e-9 * 1000
-    # isolated: no trade loses more than its margin, and the account never owes
-    assert output.cash >= -1e-9
-    margins = output.trades.initial_margin + output.trades.fees
-    liquidated = output.trades.reason == 4
-    assert (output.trades.gross_pnl >= -margins - 1e-9)[liquidated].all()
 
 
 def test_plain_python_equals_the_compiled_loop(tmp_path: Path) -> None:

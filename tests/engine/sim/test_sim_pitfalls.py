@@ -98,6 +98,7 @@ def test_pitfall_3_a_stop_the_open_has_jumped_fills_at_the_open() -> None:
     rules = contract(leverage=2.0, **percent(stop=5))
     output = run(bars(STILL, STILL, (80, 85, 79, 84)), signals(3, b0=LONG), rules)
     assert (output.fills[1].price, output.fills[1].reason) == (80.0, FillReason.STOP_LOSS)
+    assert output.fills[1].ts == 2 * MINUTE
 
 
 def test_pitfall_3_a_resting_limit_the_open_has_jumped_gets_its_own_price() -> None:

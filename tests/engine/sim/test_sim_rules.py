@@ -35,34 +35,6 @@ def test_fees_and_slippage_are_charged_on_both_sides() -> None:
     assert output.cash == pytest.approx(1000.0 - 2.0 - 0.2)
 
 
-def test_stop_gap_fills_at_the_open_and_not_at_the_stop() -> None:
-    # pitfall 3: a stop at 95 on a bar that opens at 80 does not fill at 95
-    output = run(
-        bars(FLAT, FLAT, (80, 85, 79, 84)), signals(3, b0=LONG), contract(leverage=2.0, **percent(stop=5))
-    )
-    assert output.fills[1].price == 80.0
-    assert output.fills[1].reason == FillReason.STOP_LOSS
-    assert output.fills[1].ts == 2 * MINUTE
-
-
-def test_both_in_bar_takes_the_stop_and_marks_the_trade() -> None:
-    # vector both-in-bar (freqtrade test_backtest_detail, case 4): from 5000, stop 2 %, target 6 %
-    market = bars((5000, 5000, 5000, 5000), (5000, 5050, 4950, 4987), (4987, 5750, 4850, 5000))
-    output = run(market, signals(3, b0=LONG), contract(sizing_value=5000.0, **percent(stop=2, target=6)))
-    trade = output.trades[0]
-    assert trade.exit_price == 4900.0
-    assert trade.gross_pnl == pytest.approx(-100.0)
-    assert trade.ambiguous == 1
-
-
-def test_entry_bar_stop_is_live() -> None:
-    # vector entry-bar-stop (freqtrade, case 14): entry at 5000, stop 5 %, the entry bar's low is 4600
-    market = bars((5000, 5000, 5000, 5000), (5000, 5100, 4600, 4800))
-    output = run(market, signals(2, b0=LONG), contract(leverage=2.0, sizing_value=5000.0, **percent(stop=5)))
-    assert output.trades[0].exit_price == 4750.0
-    assert output.trades[0].exit_bar == 1
-
-
 def test_target_is_a_triggered_market_order() -> None:
     rules = contract(slippage_rate=0.001, **percent(target=5))
     output = run(bars(FLAT, FLAT, (100, 105.105, 100, 102)), signals(3, b0=LONG), rules)
@@ -95,16 +67,6 @@ def test_a_limit_target_the_open_jumps_over_gets_its_own_price() -> None:
 LIQUIDATED_AT_90_4 = {"regime": 0, "leverage": 10.0}  # from 100, rate 0.4 %, no fees, legacy
 
 
-def test_liquidation_by_a_wick() -> None:
-    # vectors liq-wick-long and liq-wick-short (TorchTrade): 90.4 and 109.6; the close comes back
-    for side, row in ((LONG, (100, 100, 85, 100)), (SHORT, (100, 115, 100, 100))):
-        output = run(bars(FLAT, FLAT, row), signals(3, b0=side), contract(**LIQUIDATED_AT_90_4))
-        trade = output.trades[0]
-        assert trade.reason == FillReason.LIQUIDATION
-        assert trade.liquidation_price == pytest.approx(90.4 if side == LONG else 109.6)
-        assert output.cash == pytest.approx(1000.0 - 10.0)  # the position margin of 100 USDT at 10x
-
-
 def test_liquidation_is_judged_by_the_mark_price() -> None:
     marks = [FLAT, FLAT, (100.0, 100.0, 97.0, 100.0)]
     output = run(
@@ -118,26 +80,10 @@ def test_liquidation_is_judged_by_the_mark_price() -> None:
     assert output.trades[0].reason == FillReason.LIQUIDATION
 
 
-def test_a_stop_nearer_than_the_liquidation_price_saves_the_position() -> None:
-    # vector stop-nearer-than-liq (TorchTrade): stop 95, open 99, low 88
-    rules = contract(**LIQUIDATED_AT_90_4, **percent(stop=5))
-    output = run(bars(FLAT, FLAT, (99, 99, 88, 98)), signals(3, b0=LONG), rules)
-    assert output.trades[0].reason == FillReason.STOP_LOSS
-    assert output.trades[0].exit_price == 95.0
-
-
 def test_a_stop_beyond_the_liquidation_price_does_not() -> None:
     rules = contract(**LIQUIDATED_AT_90_4, **percent(stop=12))
     output = run(bars(FLAT, FLAT, (99, 99, 87, 98)), signals(3, b0=LONG), rules)
     assert output.trades[0].reason == FillReason.LIQUIDATION
-
-
-def test_an_open_past_the_liquidation_price_costs_the_margin_and_no_more() -> None:
-    # vectors open-past-liq and gap-through-liq-capped (TorchTrade)
-    rules = contract(**LIQUIDATED_AT_90_4, **percent(stop=5))
-    output = run(bars(FLAT, FLAT, (89, 90, 20, 21)), signals(3, b0=LONG), rules)
-    assert output.trades[0].reason == FillReason.LIQUIDATION
-    assert output.cash == pytest.approx(990.0)
 
 
 def test_loss_at_liquidation_is_the_position_margin_with_fees() -> None:
