@@ -67,6 +67,17 @@ USUAL = {
     "c": 4.0,
     "divisor": 1e8,
     "base": 2.0,
+    "left": 5,
+    "right": 5,
+    "ratio": 0.618,
+    "body": 1.5,
+    "wick": 0.4,
+    "lookback": 10,
+    "smooth": 5,
+    "factor": 0.5,
+    "tc_length": 10,
+    "high_length": 13,
+    "low_length": 21,
 }
 
 
@@ -76,7 +87,10 @@ def feature(name: str, length: int | None = None) -> FeatureSpec:
     params = {param.name: USUAL[param.name] for param in entry.params}
     if length is not None:
         lengths = [param.name for param in entry.params if param.kind is ParamKind.INT]
-        params |= dict.fromkeys(lengths, length)
+        # sides and looks back are bounded at 500
+        params |= {
+            param.name: min(length, int(param.maximum)) for param in entry.params if param.name in lengths
+        }
         for smaller, _, larger in entry.ordered:
             params |= {smaller: length // 2} if larger in lengths else {}
     source = "close" if entry.takes_source else None
