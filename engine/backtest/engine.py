@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from engine.backtest.detail_report import compared, simulated
 from engine.backtest.frames import equity_frame, fills_frame, funding_frame, trades_frame
 from engine.backtest.prepare import PreparedFrame
 from engine.backtest.result import BacktestResult, RunCounters
 from engine.hashing import hash_of
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
-from engine.sim.simulate import SimulationOutput, simulate
+from engine.sim.simulate import SimulationOutput
 from engine.sim.state import FillReason, RejectReason, StopReason
 
 
@@ -15,7 +16,7 @@ class BacktestEngine:
     """Runs prepared frames through the compiled loop. Holds no state between runs."""
 
     def run(self, prepared: PreparedFrame) -> BacktestResult:
-        """Run a card over its window.
+        """Run a card over its window; one with a detail timeframe also without it, to say what it changed.
 
         Raises
         ------
@@ -24,14 +25,7 @@ class BacktestEngine:
         """
         card = prepared.plan.card
         starting_equity = card.account.starting_equity_usdt
-        output = simulate(
-            prepared.bars,
-            prepared.signals,
-            prepared.funding,
-            prepared.contract,
-            prepared.tiers,
-            starting_equity,
-        )
+        output = simulated(prepared)
         bars = prepared.bars
         return BacktestResult(
             run_id=run_id(prepared),
@@ -50,6 +44,7 @@ class BacktestEngine:
             fills=fills_frame(output.fills),
             equity=equity_frame(bars, output),
             funding=funding_frame(output.payments),
+            detail=compared(prepared, output),
         )
 
 

@@ -19,6 +19,7 @@ from engine.features.builder import compute_feature
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
 from engine.runtime.alignment import Alignment
+from engine.sim.detail import DetailBars, detail_bars
 from engine.sim.market import FundingEvents, MarketBars
 from engine.sim.records import Floats
 from engine.timeframes import MINUTE_MS, Timeframe, format_utc
@@ -89,6 +90,7 @@ class History:
         self._bars: dict[Timeframe, MarketBars] = {}
         self._alignments: dict[tuple[Timeframe, Timeframe], Alignment] = {}
         self._windows: dict[tuple[Timeframe, int, int], Window] = {}
+        self._details: dict[tuple[Timeframe, Timeframe, int, int], DetailBars] = {}
         self._kept: OrderedDict[Hashable, Array] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -200,6 +202,25 @@ class History:
                 bars = whole if last - first == len(whole) else whole.cut(rows)
                 self._windows[key] = Window(rows, bars, self._funding_of(bars))
             return self._windows[key]
+
+    def detail(self, timeframe: Timeframe, window: Window, finer: Timeframe) -> DetailBars:
+        """Return the bars of a window of `timeframe` with those of `finer` inside them.
+
+        A finer bar without a mark kline is not run on where the window has mark klines.
+
+        Raises
+        ------
+        DataError
+            If there are no finer bars.
+        SimulationError
+            If a finer bar is no bar, or finer bars do not make the bar they are in.
+        """
+        key = timeframe, finer, window.rows.start, window.rows.stop
+        with self._lock:
+            if key not in self._details:
+                usable = self.candles[finer].has_mark if window.bars.has_marks else None
+                self._details[key] = detail_bars(window.bars, self.bars(finer), usable=usable)
+            return self._details[key]
 
     def _refuse_uncovered_marks(self, timeframe: Timeframe, rows: slice) -> None:
         there = self.candles[timeframe].has_mark

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.backtest.detail_report import simulated
 from engine.backtest.prepare import PreparedFrame
 from engine.metrics.basic import BasicMetrics, basic_metrics
-from engine.sim.simulate import Room, SimulationOutput, simulate
+from engine.sim.simulate import Room, SimulationOutput
 from engine.sim.state import FillReason
 
 if TYPE_CHECKING:
@@ -44,18 +45,7 @@ def evaluate(prepared: PreparedFrame, *, room: Room | None = None) -> BasicMetri
     SimulationError
         If the signals do not belong to the bars.
     """
-    account = prepared.plan.card.account
-    output = simulate(
-        prepared.bars,
-        prepared.signals,
-        prepared.funding,
-        prepared.contract,
-        prepared.tiers,
-        account.starting_equity_usdt,
-        book=False,
-        room=room,
-    )
-    return basic_metrics_of(prepared, output)
+    return basic_metrics_of(prepared, simulated(prepared, book=False, room=room))
 
 
 def basic_metrics_of(prepared: PreparedFrame, output: SimulationOutput) -> BasicMetrics:

@@ -19,6 +19,7 @@ from engine.features.builder import feature_outputs
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
 from engine.sim.contract import contract_of, tiers_of
+from engine.sim.detail import DetailBars
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
 from engine.sim.records import Floats, Records
 from engine.strategies.card_plan import CardPlan
@@ -41,6 +42,8 @@ class PreparedFrame:
         Arrays of the window that is traded; warm-up bars before it are gone.
     contract, tiers
         Trading rules, from `engine.sim.contract`.
+    detail : DetailBars or None
+        The bars with the finer ones inside them; None for a card without a detail timeframe.
     """
 
     plan: CardPlan
@@ -50,6 +53,7 @@ class PreparedFrame:
     funding: FundingEvents
     contract: Records
     tiers: Floats
+    detail: DetailBars | None = None
 
     @property
     def symbol(self) -> str:
@@ -165,14 +169,14 @@ def prepare_history(
     SimulationError
         If a candle is none.
     """
-    card, roles = plan.card, plan.card.timeframes.roles()
-    missing = [str(timeframe) for timeframe in roles.values() if timeframe not in history.candles]
+    card, timeframes = plan.card, plan.card.timeframes
+    missing = [str(each) for each in timeframes.all_timeframes().values() if each not in history.candles]
     if missing:
         raise DataError(
             f"card {card.id}: {history.symbol} has no feature frame of {', '.join(missing)}",
             way_out="materialize the feature frames of every timeframe of the card first",
         )
-    window = history.window(card.timeframes.exec, start_ms, end_ms)
+    window = history.window(timeframes.exec, start_ms, end_ms)
     _refuse_stale_timeframes(plan, history, last_close=window.span[1])
     return PreparedFrame(
         plan=plan,
@@ -182,6 +186,9 @@ def prepare_history(
         funding=window.funding,
         contract=contract_of(card, history.instrument),
         tiers=tiers_of(history.instrument),
+        detail=None
+        if timeframes.detail is None
+        else history.detail(timeframes.exec, window, timeframes.detail),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from engine.backtest.detail_report import DetailReport
 from engine.timeframes import Timeframe
 
 
@@ -56,6 +57,8 @@ class BacktestResult:
         Hash of system hash, data fingerprint and window: the same id means the same bytes.
     trades, fills, equity, funding : DataFrame
         Columns are listed in `engine.backtest.frames`.
+    detail : DetailReport or None
+        What the detail timeframe changed; None for a card without one.
     """
 
     run_id: str
@@ -74,9 +77,11 @@ class BacktestResult:
     fills: pd.DataFrame
     equity: pd.DataFrame
     funding: pd.DataFrame
+    detail: DetailReport | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return everything but the frames, as plain data that JSON can hold."""
+        detail = {} if self.detail is None else {"detail": self.detail.to_plain()}
         return {
             "run_id": self.run_id,
             "system_hash": self.system_hash,
@@ -90,6 +95,7 @@ class BacktestResult:
             "starting_equity_usdt": self.starting_equity_usdt,
             "final_equity_usdt": self.final_equity_usdt,
             "counters": asdict(self.counters),
+            **detail,
         }
 
     @classmethod
@@ -99,4 +105,6 @@ class BacktestResult:
         fields["exec_timeframe"] = Timeframe.parse(fields["exec_timeframe"])
         fields["window"] = tuple(fields["window"])
         fields["counters"] = RunCounters(**fields["counters"])
+        if "detail" in fields:
+            fields["detail"] = DetailReport.from_plain(fields["detail"])
         return cls(**fields)

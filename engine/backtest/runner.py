@@ -51,7 +51,7 @@ def prepare_from_store(
     end_ms: int | None = None,
 ) -> PreparedFrame:
     """Return what `run_card` runs. Raises as it does."""
-    history = history_from_store(symbol, plan.card.timeframes.roles().values(), store, end_ms=end_ms)
+    history = history_from_store(symbol, plan.card.timeframes.all_timeframes().values(), store, end_ms=end_ms)
     return prepare_history(plan, history, start_ms=start_ms, end_ms=end_ms)
 
 

@@ -50,7 +50,9 @@ class SweepHistory:
         ConfigurationError
             If the card has a timeframe that the history has not.
         """
-        missing = [str(tf) for tf in card.timeframes.roles().values() if tf not in self.history.candles]
+        missing = [
+            str(tf) for tf in card.timeframes.all_timeframes().values() if tf not in self.history.candles
+        ]
         if missing:
             raise ConfigurationError(
                 f"card {card.id}: a sweep has one choice of timeframes, and here is {', '.join(missing)}",
@@ -96,6 +98,6 @@ def sweep_from_store(
     end_ms: int | None = None,
 ) -> SweepHistory:
     """Read and heal what the sets of a card run on. Raises as `history_from_store` does."""
-    timeframes = card.timeframes.roles().values()
+    timeframes = card.timeframes.all_timeframes().values()
     history = history_from_store(symbol, timeframes, store, end_ms=end_ms, feature_bytes=FEATURE_BYTES)
     return SweepHistory(history, start_ms, end_ms)

@@ -168,7 +168,13 @@ def _with_finer_marks(bars: MarketBars, finer: MarketBars, first: Integers) -> M
     marks = {f"mark_{name}": np.array(getattr(bars, f"mark_{name}")) for name in _PRICES}
     finer_marks = [getattr(finer, name) for name in marks]
     _take_prices(first, bars.bar_ms // finer.bar_ms, *finer_marks, *marks.values())
-    return replace(bars, **marks)
+    return replace(
+        bars,
+        mark_open=marks["mark_open"],
+        mark_high=marks["mark_high"],
+        mark_low=marks["mark_low"],
+        mark_close=marks["mark_close"],
+    )
 
 
 @compiled
