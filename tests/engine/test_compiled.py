@@ -26,6 +26,18 @@ def both(value):
     return scaled(value, 2) + scaled(value, 3)
 
 
+@compiled
+def root(value):
+    if value < 0.0:
+        raise ValueError("below zero", value)
+    return value**0.5
+
+
+@compiled
+def root_and_one(value):
+    return root(value) + 1.0
+
+
 def total(values):
     result = 0.0
     for value in values:
@@ -72,6 +84,19 @@ def test_what_python_calls_is_what_compiled_code_calls(package):
     from little.sums import both, scaled
 
     assert scaled(0.1, 2) + scaled(0.1, 3) == both(0.1)
+
+
+def test_what_compiled_code_raises_reaches_python_compiled_now_or_loaded(package):
+    """Whole functions stand inside their callers; what they raise is found in tables of their own."""
+    statements = """
+from little.sums import root_and_one
+try:
+    root_and_one(-4.0)
+except ValueError as error:
+    print(root_and_one(4.0), *error.args)
+"""
+    for _ in ("compiled", "loaded"):
+        assert in_a_new_process(package, statements) == "3.0 below zero -4.0"
 
 
 def test_garbage_is_collected_again_after_compiling(package):
