@@ -7,18 +7,19 @@ next open, with the taker fee; W2 has a stop and a target inside the bar besides
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from benchmark_market import aggregated, funding_events, minutes
 
 from engine.backtest.candles import Candles
-from engine.backtest.prepare import funding_from_frame
 from engine.idea_card.load import card_from_text
 from engine.market_data.instruments import InstrumentRules, RiskTier
 from engine.sim.market import FundingEvents
 from engine.strategies.card_plan import CardPlan, plan_card
 from engine.timeframes import Timeframe
+
+if TYPE_CHECKING:  # a start is measured with this module, and need not wait for pandas
+    import pandas as pd
 
 INSTRUMENT = InstrumentRules(
     symbol="BTCUSDT",
@@ -178,6 +179,8 @@ def market(
     timeframes: Sequence[Timeframe], minute_count: int
 ) -> tuple[dict[Timeframe, pd.DataFrame], pd.DataFrame]:
     """Return the candles of each timeframe and the funding events of a generated market."""
+    from benchmark_market import aggregated, funding_events, minutes
+
     frame = minutes(minute_count)
     frames = {each: frame if each is Timeframe.M1 else aggregated(frame, each) for each in timeframes}
     return frames, funding_events(frame)
@@ -187,6 +190,8 @@ def arrays(
     frames: dict[Timeframe, pd.DataFrame], events: pd.DataFrame
 ) -> tuple[dict[Timeframe, Candles], FundingEvents]:
     """Return the same as arrays in memory, contiguous and owned."""
+    from engine.backtest.prepare import funding_from_frame
+
     owned = {each: frame.copy() for each, frame in frames.items()}
     found = {each: Candles.from_frame(frame) for each, frame in owned.items()}
     tight = {
