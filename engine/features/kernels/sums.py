@@ -84,7 +84,8 @@ def mean_by(values: Read, weights: Read, length: int, means: Write, total_weight
             weight += weights[row]
             after += weights[row] * (values[row] - centre)
             total_weights[row] += weight
-            means[row] = centre + (means[row] + after) / total_weights[row]
+            everything = total_weights[row]
+            means[row] = centre + (means[row] + after) / everything if everything != 0.0 else np.nan
 
 
 @kernel
