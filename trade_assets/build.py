@@ -84,7 +84,7 @@ def code_versions(folder: PlanFolder) -> dict[tuple[str, ...], str]:
     of_cards = {
         key: plan.system_hash
         for plan in folder.plans.values()
-        for key in card_keys(plan, plan.card.timeframes.roles().values())
+        for key in card_keys(plan, plan.card.timeframes.all_timeframes().values())
     }
     return dict.fromkeys(MARKET_KEYS, CODE_VERSION) | of_cards
 
@@ -93,7 +93,7 @@ def universe_of(settings: TradeSettings, cards: PlanFolder) -> Universe:
     """Return the partitions: what the cards name, and what the settings add."""
     named = [plan.card for plan in cards.plans.values()]
     symbols = {symbol for card in named for symbol in card.symbols} | set(settings.extra_symbols)
-    timeframes = {each for card in named for each in card.timeframes.roles().values()}
+    timeframes = {each for card in named for each in card.timeframes.all_timeframes().values()}
     timeframes |= set(settings.extra_timeframes)
     return Universe.of(symbols, timeframes)
 

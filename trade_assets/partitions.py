@@ -60,7 +60,7 @@ class Partition:
 
 
 def largest_first(timeframes: Iterable[Timeframe]) -> tuple[Timeframe, ...]:
-    """Return each timeframe once, the largest first: the order in which they must be made."""
+    """Return each timeframe once, the largest first."""
     return tuple(sorted(set(timeframes), reverse=True))
 
 

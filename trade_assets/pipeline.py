@@ -1,6 +1,6 @@
 """The driver of `trade run` and `trade demo`: makes what is not current, here, on the UI's instance.
 
-First the candles of every symbol, then its partitions, the largest timeframe first, each with what there is
+First the candles of every symbol, then its partitions in the order of `passes.py`, each with what there is
 to make and is not current. Steps that do not depend on each other do not stop each other, so a card that
 fails leaves the others alone, and a symbol that fails the other symbols. What is made belongs to the assets,
 what is current to `freshness.py`.
@@ -22,13 +22,13 @@ from engine.timeframes import Timeframe
 from engine.tools.market import stored_market
 from engine.tools.progress import NullProgress, Progress
 from trade_assets.artifacts import ArtifactStore
-from trade_assets.assets.cards import card_keys
 from trade_assets.assets.market import MARKET_KEYS, RAW_OHLCV_KEY
 from trade_assets.build import code_versions, default_resources
 from trade_assets.freshness import is_current, is_synced
 from trade_assets.outcome import CardRow, PipelineFailure, PipelineReport, card_row, decision_address
 from trade_assets.partitioned import ARTIFACTS
 from trade_assets.partitions import Partition, largest_first
+from trade_assets.passes import passes_of
 from trade_assets.reports import report_file
 from trade_assets.runner import ProgressWatcher, Runner
 
@@ -152,16 +152,23 @@ class _Pipeline:
         return failures
 
     def _make_symbol(self, symbol: str, plans: list[CardPlan]) -> list[PipelineFailure]:
-        """Make a symbol's partitions; what has failed at a larger timeframe is not tried at a smaller one."""
+        """Make a symbol's partitions; what has failed in one pass is not tried in a later one."""
         failures: list[PipelineFailure] = []
-        for timeframe in _timeframes_of(plans):
-            of_cards = {plan.card.id: card_keys(plan, [timeframe]) for plan in plans}
-            keys = [*_SLICES, *(key for keys in of_cards.values() for key in keys)]
-            failed = self._runner.run(keys, symbol, [timeframe])
-            failures += _told(failed, Partition(symbol, timeframe))
-            plans = [plan for plan in plans if not failed.keys() & set(of_cards[plan.card.id])]
-            if not plans or failed.keys() & set(_SLICES):
+        left = {plan.card.id for plan in plans}
+        sliced: set[Timeframe] = set()
+        for step in passes_of(plans):
+            of_cards = {card: keys for card, keys in step.keys.items() if card in left}
+            if not of_cards:
+                continue
+            slices = () if step.timeframe in sliced else _SLICES
+            sliced.add(step.timeframe)
+            keys = [*slices, *(key for keys in of_cards.values() for key in keys)]
+            failed = self._runner.run(keys, symbol, [step.timeframe])
+            failures += _told(failed, Partition(symbol, step.timeframe))
+            has_market = not failed.keys() & set(slices)
+            if not has_market and not step.is_detail:
                 break
+            left -= {card for card, keys in of_cards.items() if not has_market or failed.keys() & set(keys)}
         return failures
 
     def _is_synced(self, symbol: str, timeframes: Collection[Timeframe], now_ms: int) -> bool:
@@ -228,8 +235,8 @@ def _told(failed: Mapping[tuple[str, ...], str], where: object) -> list[Pipeline
 def _count(plans: list[CardPlan]) -> int:
     """Return how many partitions of assets there are to make for one symbol."""
     of_market = len(_SLICES) * len(_timeframes_of(plans))
-    return of_market + sum(len(card_keys(plan, [each])) for plan in plans for each in _timeframes_of([plan]))
+    return of_market + sum(len(keys) for step in passes_of(plans) for keys in step.keys.values())
 
 
 def _timeframes_of(plans: Iterable[CardPlan]) -> tuple[Timeframe, ...]:
-    return largest_first(each for plan in plans for each in plan.card.timeframes.roles().values())
+    return largest_first(each for plan in plans for each in plan.card.timeframes.all_timeframes().values())

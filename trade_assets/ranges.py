@@ -1,4 +1,4 @@
-"""Ranges: which partitions go into one run together, and which assets there are to make in them.
+"""Ranges: which partitions go into one run together.
 
 A run over a rectangle of symbols and timeframes makes each asset for all of its partitions before it goes on
 to the next asset.
@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
-from trade_assets.assets.cards import card_keys
-from trade_assets.assets.market import MARKET_KEYS
 from trade_assets.partitions import Partition, Universe, largest_first
 
 # What `dagster asset materialize --partition-range` tags its run with; `RunRequest` has no parameter for it.
@@ -104,9 +101,3 @@ def ranges_of(
     return [
         PartitionRange(Partition(group[0], ordered[0]), Partition(group[-1], ordered[-1])) for group in groups
     ]
-
-
-def keys_to_make(plans: Collection[CardPlan], timeframes: Collection[Timeframe]) -> list[dg.AssetKey]:
-    """Return the assets there is something to make of at `timeframes`: the market's and of these cards."""
-    keys = [*MARKET_KEYS, *(key for plan in plans for key in card_keys(plan, timeframes))]
-    return [dg.AssetKey(list(key)) for key in keys]

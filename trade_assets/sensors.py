@@ -15,11 +15,12 @@ from collections.abc import Callable, Collection
 import dagster as dg
 
 from engine.strategies.card_plan import CardPlan
-from engine.timeframes import MINUTE_MS, Timeframe
+from engine.timeframes import MINUTE_MS
 from trade_assets.assets.cards import card_group
-from trade_assets.assets.market import GROUP
+from trade_assets.assets.market import GROUP, MARKET_KEYS
 from trade_assets.partitions import Universe
-from trade_assets.ranges import keys_to_make, ranges_of
+from trade_assets.passes import Pass, passes_of
+from trade_assets.ranges import ranges_of
 
 # The exchange publishes a closed candle a moment after the close.
 LAG_MS = 10_000
@@ -40,12 +41,15 @@ def candle_close_sensor(
 
     The cursor holds, per timeframe, the close up to which runs were asked for; it moves on only with all the
     requests of a look. After a pause there is one run and not one per candle missed, since a sync fetches
-    whatever is new. Where several timeframes close at once, the largest has the highest priority, and the
-    runs of a symbol follow each other: a backtest reads the higher timeframes.
+    whatever is new. Where several timeframes close at once, detail timeframes have the highest priority and
+    then the largest, and the runs of a symbol follow each other: a backtest reads all of its card's. A detail
+    timeframe has a run when an exec candle of its cards closes, and not for each of its own.
 
     It is stopped until somebody starts it in the UI: once started it asks an exchange every quarter of an
     hour, for as long as the daemon runs, and that is not something opening a UI should do by itself.
     """
+
+    passes = passes_of(plans, universe.timeframes)
 
     @dg.sensor(
         name="candle_close",
@@ -56,29 +60,43 @@ def candle_close_sensor(
     )
     def candle_close(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         done = _read_cursor(context.cursor)
-        closed = _newly_closed(universe.timeframes, done, now_ms() - LAG_MS)
+        closed = _newly_closed(passes, done, now_ms() - LAG_MS)
         if not closed or not universe.symbols:
             return dg.SkipReason("no candle has closed since the last look")
         most = symbols_per_run(universe)
         requests = [
             each.request(
-                of=close,
-                asset_keys=keys_to_make(plans, [timeframe]),
-                priority=timeframe.ms // MINUTE_MS,
+                of=f"{close}|detail" if step.is_detail else close,
+                asset_keys=_keys_of(step),
+                priority=_priority(step, universe),
             )
-            for timeframe, close in closed.items()
-            for each in ranges_of(universe, universe.symbols, [timeframe], most_symbols=most)
+            for step, close in closed
+            for each in ranges_of(universe, universe.symbols, [step.timeframe], most_symbols=most)
         ]
-        moved = done | {str(each): close for each, close in closed.items()}
+        moved = done | {_cursor_name(step): close for step, close in closed}
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(moved, sort_keys=True))
 
     return candle_close
 
 
-def _newly_closed(timeframes: Collection[Timeframe], done: dict[str, int], now: int) -> dict[Timeframe, int]:
-    """Return the close of each timeframe that has closed since `done`."""
-    closes = {each: each.floor(now) for each in timeframes}
-    return {each: close for each, close in closes.items() if close > done.get(str(each), 0)}
+def _newly_closed(passes: Collection[Pass], done: dict[str, int], now: int) -> list[tuple[Pass, int]]:
+    """Return the passes there is new work for since `done`, each with the close that brings it."""
+    closes = [(step, step.pace.floor(now)) for step in passes]
+    return [(step, close) for step, close in closes if close > done.get(_cursor_name(step), 0)]
+
+
+def _cursor_name(step: Pass) -> str:
+    return f"{step.timeframe} detail" if step.is_detail else str(step.timeframe)
+
+
+def _keys_of(step: Pass) -> list[dg.AssetKey]:
+    keys = [*MARKET_KEYS, *(key for keys in step.keys.values() for key in keys)]
+    return [dg.AssetKey(list(key)) for key in keys]
+
+
+def _priority(step: Pass, universe: Universe) -> int:
+    largest_ms = universe.timeframes[0].ms if step.is_detail else 0
+    return (largest_ms + step.timeframe.ms) // MINUTE_MS
 
 
 def _read_cursor(cursor: str | None) -> dict[str, int]:

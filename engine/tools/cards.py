@@ -77,7 +77,7 @@ def _summary(card: IdeaCard) -> dict[str, Any]:
         "version": card.version,
         "description": card.description,
         "symbols": card.symbols,
-        "timeframes": card.timeframes.roles(),
+        "timeframes": card.timeframes.all_timeframes(),
         "system_hash": card.system_hash(),
     }
 

@@ -28,7 +28,7 @@ def universe(settings: TradeSettings) -> tuple[tuple[str, ...], tuple[Timeframe,
 
     cards = load_cards(settings.cards_dir).cards.values()
     symbols = {symbol for card in cards for symbol in card.symbols} | set(settings.extra_symbols)
-    timeframes = {timeframe for card in cards for timeframe in card.timeframes.roles().values()}
+    timeframes = {timeframe for card in cards for timeframe in card.timeframes.all_timeframes().values()}
     return tuple(sorted(symbols)), tuple(sorted(timeframes | set(settings.extra_timeframes)))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from engine.backtest.detail_report import DetailReport
 from engine.backtest.engine import BacktestEngine
 from engine.backtest.measure import measure
 from engine.backtest.prepare import prepare
@@ -67,7 +68,7 @@ def card_group(plan: CardPlan) -> str:
 
 def card_keys(plan: CardPlan, timeframes: Collection[Timeframe]) -> list[tuple[str, ...]]:
     """Return the keys of the card's assets there is something to make of at `timeframes`."""
-    made = ["feature_frames"] if set(timeframes) & set(plan.card.timeframes.roles().values()) else []
+    made = ["feature_frames"] if set(timeframes) & set(plan.card.timeframes.all_timeframes().values()) else []
     if plan.card.timeframes.exec in timeframes:
         made += ["backtest_results", "metrics", "promotion"]
     return [card_key(plan.card.id, asset) for asset in made]
@@ -77,16 +78,17 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
     """Return the branch of one card."""
     card = plan.card
     roles = {timeframe: role for role, timeframe in card.timeframes.roles().items()}
+    timeframes = tuple(card.timeframes.all_timeframes().values())
 
     def uses(partition: Partition) -> bool:
-        return partition.symbol in card.symbols and partition.timeframe in roles
+        return partition.symbol in card.symbols and partition.timeframe in timeframes
 
     def trades(partition: Partition) -> bool:
         return partition.symbol in card.symbols and partition.timeframe == card.timeframes.exec
 
     def feature_frames(work: Work, healed: pd.DataFrame) -> Made:
         timeframe = work.partition.timeframe
-        features = plan.features_of(roles[timeframe])
+        features = plan.features_of(roles[timeframe]) if timeframe in roles else {}
         frame = FeatureFrameBuilder(features).build(healed)
         validate(frame, feature_frame_schema(features, timeframe), f"feature frame {work.partition}")
         return Made(
@@ -172,7 +174,7 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
             key=backtest_key,
             make=backtest_results,
             inputs={
-                "frames": Input(frames_key, timeframes=tuple(roles)),
+                "frames": Input(frames_key, timeframes=timeframes),
                 "funding": Input(FUNDING_EVENTS_KEY),
                 "rules": Input(INSTRUMENT_RULES_KEY),
             },
@@ -248,6 +250,19 @@ def _run_metadata(result: BacktestResult) -> dict[str, Any]:
         "ambiguous trades": counters.ambiguous_trades,
         "liquidations": counters.liquidations,
         "stopped early": counters.stopped_early or "no",
+        **_detail_metadata(result.detail),
+    }
+
+
+def _detail_metadata(detail: DetailReport | None) -> dict[str, Any]:
+    if detail is None:
+        return {}
+    return {
+        "filled on": str(detail.timeframe),
+        "bars filled on it, %": number(detail.covered_pct),
+        "ambiguous trades without it": detail.ambiguous_without,
+        "trades it changed": detail.changed_trades,
+        "net PnL it added, USDT": number(detail.net_pnl_difference_usdt),
     }
 
 

@@ -59,7 +59,7 @@ def _row(plan: CardPlan) -> dict[str, str | int | float | bool | None]:
         "card": card.id,
         "version": card.version,
         "symbols": ", ".join(card.symbols),
-        "timeframes": ", ".join(str(each) for each in card.timeframes.roles().values()),
+        "timeframes": ", ".join(str(each) for each in card.timeframes.all_timeframes().values()),
         "system hash": plan.system_hash[:12],
     }
 
