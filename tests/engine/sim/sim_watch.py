@@ -161,7 +161,8 @@ class Watched:
             assert np.isinf(cap) or fill.quantity * fill.price <= cap * (1 + 1e-9)
         for trade in trades[-len(new) :] if len(new) else ():
             assert trade.adds <= rules.max_adds
-            assert trade.lowest_price <= trade.exit_price <= trade.highest_price
+            noise = 1e-12 * trade.exit_price  # of an average of several exits
+            assert trade.lowest_price - noise <= trade.exit_price <= trade.highest_price + noise
             assert trade.ts_entry <= trade.ts_exit
             if rules.max_bars:
                 assert trade.bars_held <= rules.max_bars

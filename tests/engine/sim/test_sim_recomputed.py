@@ -51,6 +51,8 @@ def test_the_wallet_of_a_portfolio_worked_out_member_by_member(
     output = simulate_portfolio(members, 1000.0, max_open_positions)
     assert_portfolio_books_agree(output, members, 1000.0)
     assert output.open_positions.max(initial=0) <= max_open_positions
+    # margins are isolated: together they lose no more than there is
+    assert output.equity.min(initial=0.0) >= -1e-6
 
 
 @settings(max_examples=60, deadline=None)
@@ -65,6 +67,7 @@ def test_the_account_on_finer_bars_worked_out_from_fills_and_funding_alone(seed:
     detail = detail_bars(bars, case.bars)
     output = simulate_detailed(detail, signals, events, case.rules, case.tiers, case.equity)
     assert_books_agree(output, detail.bars, events, case.rules, case.equity)
+    assert output.equity.min() >= -1e-9 * case.equity
 
 
 def random_member(seed: int, holes: float) -> PortfolioMember:
