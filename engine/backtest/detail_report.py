@@ -65,7 +65,7 @@ class DetailReport:
 
 
 def simulated(prepared: PreparedFrame, *, book: bool = True, room: Room | None = None) -> SimulationOutput:
-    """Run a prepared card, on finer bars where it has them.
+    """Run a prepared card with the driver it needs, on finer bars where it has them.
 
     Parameters
     ----------
@@ -77,9 +77,15 @@ def simulated(prepared: PreparedFrame, *, book: bool = True, room: Room | None =
     ------
     SimulationError
         If the signals do not belong to the bars.
+    StrategyError
+        If the card's strategy in Python fails.
     """
     if prepared.detail is None:
         return _simulated_plain(prepared, book=book, room=room)
+    if prepared.plan.strategy is not None:
+        from engine.backtest.strategy_run import run_strategy
+
+        return run_strategy(prepared, detail=prepared.detail)
     return simulate_detailed(
         prepared.detail,
         prepared.signals,
@@ -127,6 +133,11 @@ def compared(prepared: PreparedFrame, output: SimulationOutput) -> DetailReport 
 
 
 def _simulated_plain(prepared: PreparedFrame, *, book: bool, room: Room | None) -> SimulationOutput:
+    if prepared.plan.strategy is not None:
+        # most runs do without this driver, and a new process is to begin quickly
+        from engine.backtest.strategy_run import run_strategy
+
+        return run_strategy(prepared)
     return simulate(
         prepared.bars,
         prepared.signals,
@@ -141,8 +152,8 @@ def _simulated_plain(prepared: PreparedFrame, *, book: bool, room: Room | None) 
 
 def _changed(before: Records, after: Records) -> int:
     # Decisions are taken at exec closes, so an exec bar begins one trade at most.
-    beginnings = [2 * trades.entry_bar + (trades.direction > 0) for trades in (before, after)]
-    _, then, now = np.intersect1d(*beginnings, return_indices=True)
+    began_then, began_now = (2 * trades.entry_bar + (trades.direction > 0) for trades in (before, after))
+    _, then, now = np.intersect1d(began_then, began_now, return_indices=True)
     ends = ("entry_price", "exit_price", "exit_bar", "reason")
     differ = np.zeros(len(now), np.bool_)
     for name in ends:

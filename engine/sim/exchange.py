@@ -29,6 +29,9 @@ from engine.sim.records import (
 from engine.sim.state import Direction, RejectReason, StopReason
 from engine.sim.step import room_for_fills
 
+# of a position's record, in the order of `Position`
+_LEVELS = ("quantity", "entry_price", "stop_price", "target_price", "liquidation_price", "unrealised")
+
 
 class Bar(NamedTuple):
     """One bar: times in ms, prices in USDT; the mark prices are the last prices where there are none.
@@ -54,7 +57,8 @@ class Bar(NamedTuple):
 class Position:
     """The open position: size in base coin, prices in USDT; NaN for a level that is not set.
 
-    `target_price` is the nearest of the targets that are left.
+    `target_price` is the nearest of the targets that are left. `unrealised_pnl` is that of the last close,
+    `bars_held` counts the exec bars with that of the entry.
     """
 
     direction: Direction
@@ -63,6 +67,8 @@ class Position:
     stop_price: float
     target_price: float
     liquidation_price: float
+    unrealised_pnl: float
+    bars_held: int
 
 
 @dataclass(frozen=True)
@@ -102,12 +108,14 @@ class SimulatedExchange:
         self._trades = new_records(64, TRADE_DTYPE).view(np.ndarray)
         self._payments = new_records(len(funding), PAYMENT_DTYPE).view(np.ndarray)
         self._rejects = np.zeros(len(RejectReason), np.int64)
-        self._bar = 0
+        self._bar = -1
+        self._is_decided = True
         self._last: Bar | None = None
         self._fill_count, self._trade_count = self._wallets["fills"], self._wallets["trades"]
         self._equity, self._stop_reason = self._wallets["equity"], self._wallets["stop_reason"]
-        self._direction, self._quantity = self._positions["direction"], self._positions["quantity"]
+        self._direction, self._entry_bar = self._positions["direction"], self._positions["entry_bar"]
         self._used_margin = self._positions["used_margin"]
+        self._levels = [self._positions[name] for name in _LEVELS]
 
     def advance(self, bar: Bar, signals: int, features: Sequence[float] | Floats = ()) -> None:
         """Advance by one bar: `trade` it, and `decide` at its close.
@@ -139,6 +147,8 @@ class SimulatedExchange:
             When the exec bar opened that a finer one is part of.
         """
         self._make_room()
+        self._bar += self._is_decided
+        self._is_decided = False
         self._last = bar
         trade_one_bar(
             self._wallets,
@@ -150,7 +160,14 @@ class SimulatedExchange:
             bar.ts_open,
             bar.ts_close,
             # a whole number would be another type, and compiled for anew
-            *map(float, bar[2:10]),
+            float(bar.open),
+            float(bar.high),
+            float(bar.low),
+            float(bar.close),
+            float(bar.mark_open),
+            float(bar.mark_high),
+            float(bar.mark_low),
+            float(bar.mark_close),
             float(bar.volume),
             bar.is_filled,
             _as_column(features),
@@ -169,8 +186,8 @@ class SimulatedExchange:
         signals, features
             As for `advance`.
         """
-        if self._last is None:
-            raise SimulationError("there is nothing to decide on yet", way_out="trade a bar first")
+        if self._last is None or self._is_decided:
+            raise SimulationError("there is no bar to decide on", way_out="trade one first")
         decide_one_bar(
             self._wallets,
             self._positions,
@@ -181,7 +198,7 @@ class SimulatedExchange:
             _as_column(features),
             self._rejects,
         )
-        self._bar += 1
+        self._is_decided = True
 
     def close(self) -> None:
         """Close what is open at the last bar's close, at the market."""
@@ -189,7 +206,7 @@ class SimulatedExchange:
             return
         self._make_room()
         bar = BarValues(
-            max(self._bar - 1, 0),
+            self._bar,
             self._last.ts_open,
             *self._last[:10],
             self._last.volume,
@@ -199,23 +216,21 @@ class SimulatedExchange:
         wallet, position, rules = (
             records.view(np.recarray)[0] for records in (self._wallets, self._positions, self._contract)
         )
-        records = (each.view(np.recarray) for each in (self._fills, self._trades, self._payments))
-        close_at_end(wallet, position, rules, self._tiers, bar, Books(*records, self._rejects))
+        fills, trades, payments = (
+            each.view(np.recarray) for each in (self._fills, self._trades, self._payments)
+        )
+        books = Books(fills, trades, payments, self._rejects)
+        close_at_end(wallet, position, rules, self._tiers, bar, books)
 
     @property
     def position(self) -> Position | None:
         """The open position, or None."""
-        if self._direction.item() == 0:
+        direction = self._direction.item()
+        if direction == 0:
             return None
-        position = self._positions.view(np.recarray)[0]
-        return Position(
-            direction=Direction(int(position.direction)),
-            size=float(position.quantity),
-            entry_price=float(position.entry_price),
-            stop_price=float(position.stop_price),
-            target_price=float(position.target_price),
-            liquidation_price=float(position.liquidation_price),
-        )
+        size, entry, stop, target, liquidation, unrealised = [level.item() for level in self._levels]
+        bars_held = self._bar - int(self._entry_bar.item()) + 1
+        return Position(Direction(direction), size, entry, stop, target, liquidation, unrealised, bars_held)
 
     @property
     def resting_order(self) -> RestingOrder | None:
@@ -251,6 +266,22 @@ class SimulatedExchange:
     def equity(self) -> float:
         """Cash and unrealised PnL at the last close, USDT."""
         return float(self._equity.item())
+
+    @property
+    def used_margin(self) -> float:
+        """Margin the open position locks, USDT."""
+        return float(self._used_margin.item())
+
+    @property
+    def entry_counts(self) -> tuple[int, int]:
+        """Entries cut down to what is affordable or allowed, and those filled in part for want of volume."""
+        wallet = self._wallets[0]
+        return int(wallet["capped_entries"]), int(wallet["partial_entries"])
+
+    @property
+    def partial_liquidations(self) -> int:
+        """Steps down a risk tier."""
+        return int(self._wallets[0]["partial_liquidations"])
 
     @property
     def fills(self) -> Records:
