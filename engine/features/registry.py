@@ -1,7 +1,9 @@
 """The catalogue of indicators: every entry of every family, by name.
 
 To add an indicator, write one `IndicatorSpec` into the family's file in `engine/features/indicators` and one
-row into `tests/engine/features/features_cases.py`. Nothing else needs to know.
+row into a `features_*cases.py` of `tests/engine/features`. Nothing else needs to know: the card, its checks,
+the schema of its frames and all general tests (every source, warm-up, no look-ahead, holes, flat markets)
+read the catalogue. A loop over bars is a `kernel` in `engine/features/kernels`.
 """
 
 from __future__ import annotations

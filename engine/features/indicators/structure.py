@@ -72,16 +72,22 @@ def _fib(
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     bottom, top, direction = _leg(high, low, left, right)
     end = np.where(direction > 0.0, top, bottom)
-    step = ratio * direction * (top - bottom)
-    return end - step, end + step, direction
+    top -= bottom
+    top *= direction
+    top *= ratio
+    return end - top, np.add(end, top, out=end), direction
 
 
 def _premium_discount(
     high: FloatArray, low: FloatArray, *, left: int, right: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     bottom, top, _ = _leg(high, low, left, right)
-    quarter = (top - bottom) / 4.0
-    return bottom + quarter, (top + bottom) / 2.0, top - quarter
+    quarter = top - bottom
+    quarter /= 4.0
+    bottom += quarter
+    top -= quarter
+    quarter += bottom
+    return bottom, quarter, top
 
 
 def displacement(

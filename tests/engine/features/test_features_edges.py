@@ -72,7 +72,7 @@ def test_an_average_of_bars_without_volume_is_nothing_however_large_the_volume_b
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("rows", [1, 2, 3, 7])
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 7])
 def test_a_series_shorter_than_the_warm_up_is_nan_and_no_crash(name, rows):
     entry = INDICATORS[name]
     columns = columns_with_source(FRAME.iloc[:rows], "close")
