@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from numba.core.dispatcher import Dispatcher
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -139,3 +142,28 @@ def test_one_signature_and_no_other_where_one_is_given(package):
     assert summed(np.array([1.0, 2.5])) == 3.5
     with pytest.raises(TypeError, match="No matching definition"):
         summed(np.array([1, 2]))
+
+
+def test_compiled_functions_call_those_of_their_own_package_only():
+    """The cache of a package would not notice that another one has changed."""
+    import engine
+
+    modules = [
+        importlib.import_module(each.name) for each in pkgutil.walk_packages(engine.__path__, "engine.")
+    ]
+    functions = {value for module in modules for value in vars(module).values() if is_compiled(value)}
+    assert len(functions) > 50
+    strangers = []
+    for function in functions:
+        package = function.__module__.rpartition(".")[0] + "."
+        for name in function.py_func.__code__.co_names:
+            called = function.py_func.__globals__.get(name)
+            if is_compiled(called) and not called.__module__.startswith(package):
+                strangers.append(
+                    f"{function.__module__}.{function.__name__} calls {called.__module__}.{name}"
+                )
+    assert strangers == []
+
+
+def is_compiled(value: object) -> bool:
+    return isinstance(value, Dispatcher)
