@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.compiled import compiled_bare
+from engine.compiled import compiled_bare, compiled_inline
 from engine.sim.records import BarValues, Books, Flags, Floats, FundingArrays, Integers, Records, SignalBits
 from engine.sim.state import DistanceKind, SignalBit
 from engine.sim.step import advance_bar, room_for_fills
@@ -102,7 +102,7 @@ def run_bars(
     return last
 
 
-@compiled_bare
+@compiled_inline
 def skip_quiet_bars(
     bar: int,
     last: int,
@@ -128,10 +128,11 @@ def skip_quiet_bars(
     cash = wallet.cash
     if cash < rules.smallest_margin:
         return bar
-    # Without a position, an order or a signal. Funding events that nobody pays are passed over by the next
-    # bar that is advanced.
+    # Without a position, an order or an entry's signal. Funding events that nobody pays are passed over by
+    # the next bar that is advanced.
+    watched = (_ENTER_LONG if rules.allow_long != 0 else 0) | (_ENTER_SHORT if rules.allow_short != 0 else 0)
     has_book = curves.position_size.shape[0] > 0
-    while bar < last and signals[bar] == 0:
+    while bar < last and (signals[bar] & watched) == 0:
         curves.equity[bar] = cash
         if has_book:
             curves.position_size[bar] = 0.0
@@ -140,7 +141,7 @@ def skip_quiet_bars(
     return bar
 
 
-@compiled_bare
+@compiled_inline
 def _skip_held(
     bar: int,
     last: int,
@@ -208,7 +209,7 @@ def _skip_held(
     return bar
 
 
-@compiled_bare
+@compiled_inline
 def _watched_bits(position: Records, rules: Records) -> int:
     """Return the signals that mean something to the open position."""
     is_long = position.direction > 0
@@ -220,7 +221,7 @@ def _watched_bits(position: Records, rules: Records) -> int:
     return bits
 
 
-@compiled_bare
+@compiled_inline
 def _last_quiet_bar(
     bar: int, position: Records, rules: Records, ts_open: Integers, last: int, bar_ms: int
 ) -> int:

@@ -28,7 +28,7 @@ from engine.sim.records import (
 )
 from engine.sim.state import RejectReason, StopReason
 
-_FIRST_CAPACITY = 4096
+_FIRST_CAPACITY, _LARGEST_FIRST_CAPACITY = 4096, 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,10 +136,10 @@ class Room:
     its time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fills: int = _FIRST_CAPACITY) -> None:
         self._equity = np.empty(0)
-        self._fills = new_records(_FIRST_CAPACITY, FILL_DTYPE)
-        self._trades = new_records(_FIRST_CAPACITY // 2, TRADE_DTYPE)
+        self._fills = new_records(fills, FILL_DTYPE)
+        self._trades = new_records(fills // 2, TRADE_DTYPE)
         self._used = (0, 0)
 
     def equity(self, count: int) -> Floats:
@@ -190,7 +190,10 @@ def new_account(
     """
     if len(signals.bits) != count:
         raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
-    book_length, room = count if book else 0, room or Room()
+    if room is None:
+        # About a fill a signal; what is not written costs nothing, what has to grow is copied.
+        room = Room(min(max(np.count_nonzero(signals.bits), _FIRST_CAPACITY), _LARGEST_FIRST_CAPACITY))
+    book_length = count if book else 0
     fills, trades = room.books()
     return Account(
         new_wallet(starting_equity_usdt),
