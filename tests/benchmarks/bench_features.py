@@ -9,10 +9,12 @@ and at 1,000. The goal is 50 ms. In front, what the first call took: compiling, 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from benchmark_market import aggregated, machine, median_seconds, minutes
+from benchmark_market import aggregated, machine, minutes
+from benchmark_report import Figure, show, timed
 
 from engine.features.builder import compute_feature
 from engine.features.registry import INDICATORS
@@ -23,6 +25,7 @@ from engine.runtime.feed import FeedStore, MultiTFFeedStore
 from engine.timeframes import Timeframe
 
 GOAL_MS = 50.0
+LENGTHS = (5, 1000)
 USUAL = {
     "length": 20,
     "fast": 12,
@@ -97,43 +100,81 @@ def feature(name: str, length: int | None = None) -> FeatureSpec:
     return FeatureSpec(indicator=name, params=params, source=source, tf="exec")
 
 
-def main() -> None:
-    """Print the figures."""
+def arrays() -> dict[str, np.ndarray]:
+    """Return a year of one-minute candles as the columns an indicator reads."""
     frame = minutes()
-    columns = {name: frame[name].to_numpy() for name in STORED_PRICES}
+    return {name: frame[name].to_numpy() for name in STORED_PRICES}
 
-    def milliseconds(spec: FeatureSpec) -> float:
-        return median_seconds(partial(compute_feature, spec, columns), repeats=5) * 1e3
 
+def lengths_of(name: str) -> tuple[int | None, ...]:
+    """Return what its lengths are set to, None for the usual ones; only that if it has no length."""
+    return (None, *LENGTHS) if feature(name, LENGTHS[0]) != feature(name, LENGTHS[1]) else (None,)
+
+
+def measured(name: str, length: int | None, columns: dict[str, np.ndarray]) -> Figure:
+    """Return how long an indicator takes."""
+    work = partial(compute_feature, feature(name, length), columns)
+    label = name if length is None else f"{name}, lengths {length:,}"
+    return timed(label, work, 5, "ms", 1e3, GOAL_MS)
+
+
+def slowest(title: str, found: list[Figure]) -> Figure:
+    """Return the slowest of all, under a title, with its name as the note."""
+    worst = max(found, key=lambda figure: figure.value)
+    note = f"{worst.name}; {sum(figure.verdict != 'met' for figure in found)} of {len(found)} over"
+    return replace(worst, name=title, note=note)
+
+
+def figures() -> list[Figure]:
+    """Measure every indicator; return the slowest ones, an EMA, and what a call costs besides its kernel."""
+    columns = arrays()
+    few = {name: np.arange(1.0, 101.0) for name in STORED_PRICES}
+    usual = [measured(name, None, columns) for name in INDICATORS]
+    long = [measured(name, max(LENGTHS), columns) for name in INDICATORS if len(lengths_of(name)) > 1]
+    return [
+        slowest("slowest indicator, 1 year of 1m", usual),
+        slowest(f"the same, all lengths {max(LENGTHS):,}", long),
+        replace(measured("ema", None, columns), name="EMA, 1 year of 1m", at_most=2.0),
+        timed(
+            "EMA of 100 rows: all but the kernel",
+            partial(compute_feature, feature("ema"), few),
+            999,
+            "us",
+            1e6,
+            100.0,
+        ),
+    ]
+
+
+def main() -> None:
+    """Print every indicator at all lengths, then the figures."""
+    columns = arrays()
     print(machine())
     print(f"{'indicator':18s} {'first':>7s} {'usual':>7s} {'5':>7s} {'1,000':>7s}  ms, computed by")
-    slow = []
     for name, entry in INDICATORS.items():
-        spec = feature(name)
         start = time.perf_counter()
-        compute_feature(spec, columns)
+        compute_feature(feature(name), columns)
         first = (time.perf_counter() - start) * 1e3
-        taken = [milliseconds(spec)]
-        if feature(name, 5) != feature(name, 1000):
-            taken += [milliseconds(feature(name, length)) for length in (5, 1000)]
+        taken = [measured(name, length, columns).value for length in lengths_of(name)]
         times = " ".join(f"{value:7.1f}" for value in taken).ljust(23)
         print(f"{name:18s} {first:7.1f} {times}  {entry.implementation.value}")
-        slow += [name] if max(taken) > GOAL_MS else []
-    print(f"{len(INDICATORS)} indicators; over {GOAL_MS:.0f} ms: {', '.join(slow) or 'none'}")
+    show(figures())
 
-    few = {name: np.arange(1.0, 101.0) for name in STORED_PRICES}
-    around = median_seconds(partial(compute_feature, feature("ema"), few), repeats=999)
-    print(f"an EMA of 100 rows, which is all but the kernel: {around * 1e6:.0f} us")
-
+    frame = minutes()
     feeds = {
         "exec": FeedStore(Timeframe.M1, frame),
         "mtf": FeedStore(Timeframe.M15, aggregated(frame, Timeframe.M15)),
         "htf": FeedStore(Timeframe.H1, aggregated(frame, Timeframe.H1)),
     }
     store = MultiTFFeedStore(feeds)
-    seconds = median_seconds(partial(MultiTFFeedStore, feeds))
-    print(f"aligning two timeframes to a year of minutes {seconds * 1e3:.1f} ms")
-    print(f"one aligned column {median_seconds(partial(store.column, 'close', 'htf', 1)) * 1e3:.1f} ms")
+    show(
+        [
+            timed(
+                "aligning two timeframes to a year of minutes", partial(MultiTFFeedStore, feeds), 9, "ms", 1e3
+            ),
+            timed("one aligned column", partial(store.column, "close", "htf", 1), 9, "ms", 1e3),
+        ]
+    )
 
 
 if __name__ == "__main__":

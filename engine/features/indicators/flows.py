@@ -78,13 +78,15 @@ def _pvo(
 
 
 def _pvol(source: FloatArray, volume: FloatArray) -> FloatArray:
-    return source * volume
+    return pandas_ta_native("pvol", source, volume)
 
 
 def _pvr(source: FloatArray, volume: FloatArray) -> FloatArray:
-    rank = pandas_ta_native("pvr", source, volume)
-    # pandas-ta ranks a bar without a bar before it, and one without values
-    rank[np.isnan(change(source)) | np.isnan(change(volume))] = np.nan
+    moved, traded = change(source), change(volume)
+    rank = np.ones(source.size)
+    rank += 2.0 * (moved < 0.0)
+    rank += traded < 0.0
+    rank[np.isnan(moved) | np.isnan(traded)] = np.nan
     return rank
 
 
@@ -188,7 +190,7 @@ ENTRIES = (
         name="pvol",
         definition="value * volume.",
         published="pandas-ta pvol.",
-        implementation=Implementation.OURS,
+        implementation=Implementation.PANDAS_TA,
         compute=_pvol,
         inputs=("source", "volume"),
         params=(),
@@ -202,7 +204,7 @@ ENTRIES = (
             "the bar before."
         ),
         published="Anthony Macek, Stocks & Commodities 12:6, 1994 (price volume rank).",
-        implementation=Implementation.PANDAS_TA,
+        implementation=Implementation.OURS,
         compute=_pvr,
         inputs=("source", "volume"),
         params=(),
