@@ -57,7 +57,7 @@ def refusal(title: str, findings: Iterable[Finding]) -> ValidationError:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return the known words as advice, the likeliest first: "did you mean x? It can be x, y, z"."""
-    words = tuple(known)
+    words = tuple(map(str, known))
     near = get_close_matches(str(word), words, n=1, cutoff=0.6)
     listing = f"it can be {', '.join(words)}"
     return f"did you mean {near[0]}? {listing[0].upper()}{listing[1:]}" if near else listing

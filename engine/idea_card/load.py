@@ -159,12 +159,14 @@ def _blocks_of(source: YamlSource) -> tuple[ParameterBlocks, list[CardProblem]]:
 
 def _placeholder_problem(path: str, placeholder: Placeholder, data: Any) -> CardProblem | None:
     declared = data.get(PARAMETERS)
+    if not isinstance(declared, dict):
+        declared = {}
     name = placeholder.named
     if not placeholder.alone:
         return CardProblem(path, f"has keys beside {PARAM}", f"write {{{PARAM}: name}} and nothing else")
     if not isinstance(name, str):
         return CardProblem(path, "names no parameter", f"write {{{PARAM}: name}}", name)
-    if not isinstance(declared, dict) or name not in declared:
+    if name not in declared:
         advice = did_you_mean(name, declared) if declared else f"declare it under {PARAMETERS}"
         return CardProblem(path, "names a parameter that is not declared", advice, name)
     return None

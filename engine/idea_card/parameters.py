@@ -21,6 +21,7 @@ other values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cached_property
@@ -46,6 +47,8 @@ def _number(value: Any) -> Any:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
         found = Finding((), f"must be a number, and is {kind_of(value)}", "write a number", value)
         raise found.as_error()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Finding((), "is not a finite number", "write a number", value).as_error()
     return whole_or_not(value)
 
 
@@ -186,21 +189,19 @@ def _list_findings(block: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _range_findings(block: dict[str, Any]) -> Iterator[Finding]:
-    numbers = {
-        key: block[key] for key in ("min", "max", "step", "log", "default") if block.get(key) is not None
-    }
-    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers.values()):
-        if not isinstance(block["default"], int | float) or isinstance(block["default"], bool):
-            found = f"must be a number, and is {kind_of(block['default'])}"
-            yield Finding(("default",), found, "write a number of the range", block["default"])
+    if not _is_finite_number(block["default"]):
+        found = f"must be a number, and is {kind_of(block['default'])}"
+        yield Finding(("default",), found, "write a number of the range", block["default"])
+    numbers = {key: block[key] for key in ("min", "max", "step", "log") if block.get(key) is not None}
+    if not all(map(_is_finite_number, (*numbers.values(), block["default"]))):
         return
     least, most = numbers["min"], numbers["max"]
     if least >= most:
         yield Finding(("max",), f"must be above min, which is {least:g}", "write a larger max", most)
         return
-    if not least <= numbers["default"] <= most:
+    if not least <= block["default"] <= most:
         way_out = f"write a number from {least:g} to {most:g}, or widen the range"
-        yield Finding(("default",), "is outside the range", way_out, numbers["default"])
+        yield Finding(("default",), "is outside the range", way_out, block["default"])
     if "log" in numbers and least <= 0:
         yield Finding(
             ("min",), "must be above 0 where the values are multiples", "write a min above 0", least
@@ -211,6 +212,10 @@ def _range_findings(block: dict[str, Any]) -> Iterator[Finding]:
         elif (most - least) / numbers["step"] >= MOST_CHOICES:
             way_out = "write a larger step, or log: how many values"
             yield Finding(("step",), f"makes more than {MOST_CHOICES:,} values", way_out, numbers["step"])
+
+
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _stepped(least: float, most: float, step: float) -> tuple[Any, ...]:

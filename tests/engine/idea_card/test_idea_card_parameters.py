@@ -390,6 +390,27 @@ def test_a_mistake_in_the_blocks_is_told_with_its_place_and_the_way_out(old, new
     assert new.split(",")[0].strip(" {}") in "".join(text.splitlines()[problem.line - 1 : problem.line + 1])
 
 
+@pytest.mark.parametrize(
+    "block", ["true", "7", "[fast]", "null", "{1: {default: 1, values: [1]}}", "{fast: 9}"]
+)
+def test_blocks_of_another_kind_are_refused_and_nothing_breaks(block):
+    assert problems(f"{FREE}parameters: {block}\n")
+    assert problems(f"{CARD.partition('parameter_constraints')[0]}parameter_constraints: {block}\n")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "words"),
+    [
+        ("default: 9, min", "default: null, min", "parameters.fast.default", "is null"),
+        ("min: 5,", "min: .nan,", "parameters.fast.min", "finite"),
+        (RANGE, "max: .inf, step: 2", "parameters.fast.max", "finite"),
+        (RANGE, "max: 9, log: 2.5", "parameters.fast.log", "whole number"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(old, new, path, words):
+    assert words in problems(CARD.replace(old, new))[path].problem
+
+
 def test_a_default_that_the_card_cannot_have_names_the_parameter_and_both_lines():
     text = small(SMALL.replace("{default: 2, min: 1, max: 3, step: 1}", "{default: x, values: [x, 1]}"))
     text = text.replace('parameter_constraints: [[fast, "<", slow]]', "")
