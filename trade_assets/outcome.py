@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from engine.promotion.policy import PromotionDecision
 from engine.strategies.card_plan import CardPlan
@@ -16,8 +17,9 @@ from trade_assets.partitions import Partition
 class CardRow:
     """What became of a card on a symbol.
 
-    `report` is where the HTML report is; `reused` says that nothing had to be made again. A figure that is
-    not defined (a ratio of nothing) is None.
+    `report` is where the HTML report is; `reused` says that nothing had to be made again; `detail` is what a
+    detail timeframe changed, None for a card without one. A figure that is not defined (a ratio of nothing)
+    is None.
     """
 
     card: str
@@ -35,6 +37,7 @@ class CardRow:
     run_id: str
     report: str
     reused: bool
+    detail: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -112,4 +115,5 @@ def card_row(plan: CardPlan, symbol: str, artifacts: ArtifactStore, *, reused: b
         run_id=decision.run_id,
         report=str(artifacts.base / stored["report"]),
         reused=reused,
+        detail=stored.get("detail"),
     )

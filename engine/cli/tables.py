@@ -50,6 +50,16 @@ def verdict(decision: str | None, refused_by: str | None = None) -> Text:
     return Text(f"refused: {refused_by}" if refused_by else decision, style="red")
 
 
+def detail_told(detail: Row) -> str:
+    """Return what finer bars changed in a run, on one line."""
+    ambiguous = f"{number(detail['ambiguous_without'], 0)} to {number(detail['ambiguous_with'], 0)}"
+    return (
+        f"{number(detail['covered_pct'], 1)} % of bars; ambiguous {ambiguous}, "
+        f"changed {number(detail['changed_trades'], 0)}, "
+        f"net PnL {detail['net_pnl_difference_usdt']:+,.2f} USDT"
+    )
+
+
 def _table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
@@ -186,6 +196,8 @@ def backtest(console: Console, data: Row) -> None:
     rows: list[tuple[str, str | Text]] = [
         (spec.title, _metric(spec, metrics)) for spec in map(metric_spec, HEADLINES)
     ]
+    if detail := data.get("detail"):
+        rows.append((f"Filled on {detail['timeframe']}", detail_told(detail)))
     console.print(_facts([*rows, ("Decision", verdict(data["decision"], data["refused_by"]))]))
     if stopped := data["counters"]["stopped_early"]:
         when = _moment(data["counters"]["stopped_at"])
@@ -252,7 +264,7 @@ def promotions(console: Console, data: Row) -> None:
 def summary(rows: Sequence[Row]) -> Group:
     """Return a table per card of a pipeline run, with a line per symbol; they fit into 80 columns."""
     numbers = ("Trades", "Net %", "Max DD %", "Sharpe", "Fees", "Funding")
-    tables = []
+    tables: list[Table | Text] = []
     for (name, version, timeframe), of_card in groupby(rows, itemgetter("card", "card_version", "timeframe")):
         table = _table(title=f"{name} {version} on {timeframe} candles")
         table.padding = (0, 1, 0, 0)
@@ -260,7 +272,10 @@ def summary(rows: Sequence[Row]) -> Group:
         for column in numbers:
             table.add_column(column, min_width=7, justify="right", no_wrap=True)
         table.add_column("Decision")
+        filled_finer = []
         for row in of_card:
+            if detail := row["detail"]:
+                filled_finer.append((row, f"filled on {detail['timeframe']}, {detail_told(detail)}"))
             table.add_row(
                 row["symbol"],
                 number(row["trades"], 0),
@@ -272,6 +287,7 @@ def summary(rows: Sequence[Row]) -> Group:
                 verdict(row["decision"], row["refused_by"]),
             )
         tables.append(table)
+        tables += [Text(f"{each['symbol']}: {line}", style="dim") for each, line in filled_finer]
     note = Text("Fees and funding in USDT; funding + is received. DD: drawdown.", style="dim")
     return Group(*tables, note)
 

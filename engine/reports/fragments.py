@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from engine.backtest.detail_report import DetailReport
 from engine.backtest.result import BacktestResult
 from engine.metrics.catalogue import METRICS, metric_spec
 from engine.metrics.compute import Metrics
@@ -81,6 +82,19 @@ def headline(metrics: Metrics) -> str:
             f"<b>{escape(spec.shown(getattr(metrics, name)))}</b><span>{escape(spec.title)}</span></div>"
         )
     return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def detail_note(detail: DetailReport | None) -> str:
+    """Return what the finer bars of a run changed; nothing for a card without a detail timeframe."""
+    if detail is None:
+        return ""
+    return (
+        f'<p class="note" id="detail">Filled on {escape(str(detail.timeframe))} bars in '
+        f"{detail.covered_pct:,.1f} % of the bars. Without them {detail.ambiguous_without:,} of "
+        f"{detail.trades_without:,} trades were ambiguous, with them {detail.ambiguous_with:,} of "
+        f"{detail.trades_with:,}; {detail.changed_trades:,} trades ended otherwise, and the net PnL "
+        f"changed by {detail.net_pnl_difference_usdt:+,.2f} USDT.</p>"
+    )
 
 
 def decision_section(decision: PromotionDecision | None) -> str:

@@ -18,6 +18,7 @@ from engine.promotion.policy import PromotionDecision
 from engine.reports.fragments import (
     banners,
     decision_section,
+    detail_note,
     header,
     headline,
     metric_tables,
@@ -51,6 +52,7 @@ def render_report(
             banners(result, generated=generated),
             header(result),
             headline(metrics),
+            detail_note(result.detail),
             "<h2>Decision</h2>",
             decision_section(decision),
             "<h2>Course</h2>",

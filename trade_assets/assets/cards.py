@@ -147,7 +147,12 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
             work.resources.artifacts.store().base, backtest, figures, decision, market
         )
         return Made(
-            {"decision": decision.to_plain(), "market": market.kind.value, "report": report.file},
+            {
+                "decision": decision.to_plain(),
+                "market": market.kind.value,
+                "report": report.file,
+                "detail": None if backtest.detail is None else backtest.detail.to_plain(),
+            },
             metadata=market_notice(market.kind)
             | _decision_metadata(decision)
             | report.metadata()

@@ -93,6 +93,25 @@ def test_run_carries_one_card(trade, home):
     assert "GENERATED MARKET" in shown.stdout
 
 
+def test_a_card_that_fills_on_finer_candles_says_what_they_changed(trade, home):
+    file = Path(home["TRADE_CARDS"]) / "channel_breakout.yaml"
+    text = file.read_text()
+    assert "{exec: 1h, htf: 4h}" in text
+    file.write_text(text.replace("{exec: 1h, htf: 4h}", "{exec: 1h, htf: 4h, detail: 15m}"))
+    shown = trade("run", "channel_breakout", **home)
+    assert shown.exit_code == 0
+    assert "BTCUSDT: filled on 15m, 100.0 % of bars; ambiguous" in shown.stdout
+    [row] = json.loads(trade("run", "channel_breakout", "--json", **home).stdout)["data"]["rows"]
+    assert (row["reused"], row["detail"]["timeframe"]) == (True, "15m")
+    # from the store, without the pipeline: the same run
+    alone = trade.json("backtest", str(file), "-s", "BTCUSDT")["data"]
+    assert alone["run_id"] == row["run_id"]
+    assert alone["detail"] == row["detail"]
+    shown = trade("backtest", str(file), "-s", "BTCUSDT")
+    assert "Filled on 15m" in shown.stdout
+    assert "Filled on 15m bars in 100.0 % of the bars" in Path(alone["report"]).read_text()
+
+
 def test_run_of_a_card_or_symbol_that_is_not_there_is_refused(trade, home):
     card = trade("run", "no_such_card", **home)
     assert card.exit_code == 1

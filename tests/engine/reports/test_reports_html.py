@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from report_runs import decision_on_run, metrics_of_run, sample_run
 from upath import UPath
 
+from engine.backtest.detail_report import DetailReport
 from engine.gates.catalogue import PROMOTION_GATES
 from engine.metrics.catalogue import METRICS
 from engine.reports.html import render_report, write_report
@@ -100,6 +102,27 @@ def test_a_run_that_stopped_early_says_why_and_when():
     page = report_of(sample_run(stopped_early="account_blown"))
     assert "The run stopped early</strong>account blown at 2023-01-21 20:00:00 UTC" in page
     assert "stopped early" not in report_of(sample_run())
+
+
+def test_what_finer_bars_changed_is_said_where_there_were_any():
+    detail = DetailReport(
+        timeframe=Timeframe.M1,
+        covered_bars=990,
+        covered_pct=99.0,
+        trades_without=40,
+        trades_with=41,
+        ambiguous_without=7,
+        ambiguous_with=1,
+        changed_trades=5,
+        net_pnl_without_usdt=100.0,
+        net_pnl_with_usdt=88.5,
+    )
+    run = sample_run()
+    assert 'id="detail"' not in report_of(run)
+    page = report_of(replace(run, detail=detail))
+    assert "Filled on 1m bars in 99.0 % of the bars" in page
+    assert "7 of 40 trades were ambiguous, with them 1 of 41; 5 trades ended otherwise" in page
+    assert "changed by -11.50 USDT" in page
 
 
 def test_text_from_a_card_cannot_become_markup():
