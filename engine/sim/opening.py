@@ -10,7 +10,7 @@ from engine.sim.closing import drop_order, tradable, write_fill
 from engine.sim.fees import impact, market_fill_price, trading_fee
 from engine.sim.margin import order_cost, size_for_cost, tier_index
 from engine.sim.records import MAX_TARGETS, BarValues, Books, Floats, Records
-from engine.sim.rounding import floor_to_step
+from engine.sim.rounding import ceil_to_step, floor_to_step
 from engine.sim.settlement import lock_margin
 from engine.sim.state import DistanceKind, EntryKind, FillReason, RejectReason, TimeInForce
 
@@ -20,6 +20,7 @@ _NO_DISTANCE, _LIMIT = int(DistanceKind.NONE), int(EntryKind.LIMIT)
 _IOC, _FOK = int(TimeInForce.IOC), int(TimeInForce.FOK)
 _NO_STOP_DISTANCE, _NO_VOLUME = int(RejectReason.NO_STOP_DISTANCE), int(RejectReason.NO_VOLUME)
 _STOP_BELOW_ZERO, _NOT_IN_FULL = int(RejectReason.STOP_BELOW_ZERO), int(RejectReason.NOT_IN_FULL)
+_INSUFFICIENT_MARGIN = int(RejectReason.INSUFFICIENT_MARGIN)
 _BELOW_MIN_QTY, _BELOW_MIN_NOTIONAL = int(RejectReason.BELOW_MIN_QTY), int(RejectReason.BELOW_MIN_NOTIONAL)
 _ABOVE_MAX_QTY, _ABOVE_TIER = int(RejectReason.ABOVE_MAX_QTY), int(RejectReason.ABOVE_TIER_LEVERAGE)
 _NO_SLOT = int(RejectReason.MAX_OPEN_POSITIONS)
@@ -167,8 +168,7 @@ def _affordable(wallet: Records, position: Records, rules: Records, price: float
     cap = rules.max_notional
     if not np.isinf(rules.max_effective_leverage):
         cap = min(cap, rules.max_effective_leverage * max(0.0, wallet.equity))
-    # What the order itself has locked is there for it.
-    balance = max(0.0, wallet.cash - position.used_margin - wallet.other_margin)
+    balance = _balance(wallet, position)
     size = min(position.order_quantity, max(0.0, cap - held) / price)
     size = min(size, size_for_cost(side, balance, price, rules.leverage, rules.taker_rate))
     size = floor_to_step(size, rules.qty_step)
@@ -180,6 +180,12 @@ def _affordable(wallet: Records, position: Records, rules: Records, price: float
     return size
 
 
+@compiled_bare
+def _balance(wallet: Records, position: Records) -> float:
+    """Return what an entry may cost: what the order itself has locked is there for it."""
+    return max(0.0, wallet.cash - position.used_margin - wallet.other_margin)
+
+
 @compiled_inline
 def _order_reject(
     wallet: Records, position: Records, rules: Records, tiers: Floats, size: float, price: float
@@ -187,13 +193,21 @@ def _order_reject(
     """Return the RejectReason of an entry, or -1 where the exchange takes it."""
     if position.direction == 0 and wallet.free_slots <= 0:
         return _NO_SLOT
-    if size < rules.min_qty:
-        return _BELOW_MIN_QTY
-    if size * price < rules.min_notional:
-        return _BELOW_MIN_NOTIONAL
+    if size < rules.min_qty or size * price < rules.min_notional:
+        return _reason_too_small(wallet, position, rules, size, price)
     if size > rules.max_qty:
         return _ABOVE_MAX_QTY
     tier = tier_index(position.quantity * position.entry_price + size * price, tiers[:, 0])
     if tier == tiers.shape[0] or rules.leverage > tiers[tier, 3]:
         return _ABOVE_TIER
     return -1
+
+
+@compiled_bare
+def _reason_too_small(wallet: Records, position: Records, rules: Records, size: float, price: float) -> int:
+    """Return why an entry is below the minimum: what was wanted, or what the balance made of it."""
+    smallest = ceil_to_step(max(rules.min_qty, rules.min_notional / price), rules.qty_step)
+    cost = order_cost(position.order_side, smallest, price, rules.leverage, rules.taker_rate)
+    if position.order_quantity >= smallest and cost > _balance(wallet, position):
+        return _INSUFFICIENT_MARGIN
+    return _BELOW_MIN_QTY if size < rules.min_qty else _BELOW_MIN_NOTIONAL
