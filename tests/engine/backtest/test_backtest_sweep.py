@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pytest
 from backtest_case import prepared
+from strategy_case import card_text, random_history
 from sweep_case import BLOCKS, FREE, SETS, history, space
 
 from engine.backtest.engine import BacktestEngine, run_id
@@ -17,6 +18,7 @@ from engine.backtest.sweep import run_sweep
 from engine.backtest.sweep_history import SWEPT_METRICS, SweepHistory
 from engine.backtest.sweep_results import SetResult, SweepJournal, results_table
 from engine.errors import CardError, ConfigurationError
+from engine.idea_card.load import space_from_text
 from engine.strategies.card_plan import CardPlan, plan_card
 
 
@@ -59,6 +61,23 @@ def test_a_sweep_is_every_set_run_alone_bit_for_bit():
         assert (result.system_hash, result.run_id) == (plan.system_hash, run_id(case))
         assert exactly(result.metrics) == exactly(vars(alone))
     assert len({result.metrics["net_return_pct"] for result in results}) > 10
+
+
+def test_a_strategy_in_python_is_swept_as_the_conditions_it_stands_for():
+    blocks = "\nparameters: {x: {default: 20, values: [5, 20, 60, 90]}}\n"
+    market = SweepHistory(random_history(5, 1200))
+    written = []
+    for python, old, new in (
+        (True, "min_strength: 20", "min_strength: {param: x}"),
+        (False, '[strength.adx, ">", 20]', '[strength.adx, ">", {param: x}]'),
+    ):
+        text = card_text("channel_breakout", python=python)
+        assert old in text
+        made = space_from_text(text.replace(old, new) + blocks, "free.yaml")
+        results = run_sweep(made, list(made.grid()), market.new_runner, workers=2)
+        written.append([exactly(result.metrics) for result in results])
+    assert written[0] == written[1]
+    assert len({metrics["trades"] for metrics in written[0]}) > 1
 
 
 def test_a_window_is_the_window_of_the_run_alone():
