@@ -210,6 +210,21 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on_from_there(tmp_path
     assert [path.name for path in out.parent.iterdir()] == ["sweep.parquet"]
 
 
+def test_what_is_finished_on_other_data_is_not_taken_for_finished():
+    made, known = space(), {result.run_id: result.metrics for result in swept()}
+    first = prepared().window[0]
+    for market, reused in ((history(), SETS), (history(start_ms=first + 100 * 900_000), 0)):
+        seen = []
+        run_sweep(
+            made,
+            list(made.grid()),
+            market.new_runner,
+            finished=known,
+            on_result=lambda result, was_finished, seen=seen: seen.append(was_finished),
+        )
+        assert sum(seen) == reused
+
+
 def test_finished_results_survive_to_the_bit_in_journal_and_table(tmp_path):
     out = tmp_path / "sweep.parquet"
     metrics = {"trades": 7, "sharpe": 0.1 + 0.2, "calmar": math.nan}
