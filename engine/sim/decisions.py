@@ -7,6 +7,7 @@ import numpy as np
 from engine.compiled import compiled_bare, compiled_inline
 from engine.sim.closing import drop_order
 from engine.sim.margin import order_cost
+from engine.sim.pnl import has_gained
 from engine.sim.records import Floats, Integers, Records
 from engine.sim.rounding import ceil_to_step, floor_to_step
 from engine.sim.settlement import free_balance
@@ -89,14 +90,9 @@ def _decide_exit(
     elif (
         rules.time_stop_bars != 0
         and bars_held >= rules.time_stop_bars
-        and _profit_pct(position, close) < rules.time_stop_profit_pct
+        and not has_gained(position.direction, position.entry_price, close, rules.time_stop_profit_pct)
     ):
         position.pending_exit = _TIME_STOP
-
-
-@compiled_bare
-def _profit_pct(position: Records, price: float) -> float:
-    return position.direction * (price - position.entry_price) / position.entry_price * 100.0
 
 
 @compiled_inline
@@ -104,7 +100,7 @@ def _may_add(position: Records, rules: Records, close: float, enter_long: bool, 
     same_side = enter_long if position.direction > 0 else enter_short
     if not same_side or position.adds >= rules.max_adds:
         return False
-    return _profit_pct(position, close) >= rules.add_profit_pct
+    return has_gained(position.direction, position.entry_price, close, rules.add_profit_pct)
 
 
 @compiled_bare

@@ -10,6 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import fsum
 
+from engine.compiled import compiled_bare
+
+# Percentage points by which a gain may seem to fall short of a threshold it has reached: 9.97 is 0.3 % below
+# 10, and in floats a last bit less.
+_NOISE_PCT = 1e-9
+
 # The break-even price never reckons with a closing fee below this rate.
 MINIMUM_BREAK_EVEN_RATE = 0.00055
 
@@ -21,6 +27,13 @@ def unrealised_pnl(direction: int, size: float, entry_price: float, price: float
     price unless told otherwise.
     """
     return direction * size * (price - entry_price)
+
+
+@compiled_bare
+def has_gained(direction: int, entry_price: float, price: float, threshold_pct: float) -> bool:
+    """Return whether a price is at least `threshold_pct` of the entry price in the position's favour."""
+    gain_pct = direction * (price - entry_price) / entry_price * 100.0
+    return gain_pct >= threshold_pct - _NOISE_PCT
 
 
 def exec_pnl(direction: int, closed_size: float, entry_price: float, exec_price: float) -> float:

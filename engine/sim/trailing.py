@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.compiled import compiled_bare
+from engine.sim.pnl import has_gained
 from engine.sim.records import Floats, Records
 from engine.sim.rounding import ceil_to_step, floor_to_step
 from engine.sim.state import DistanceKind, FillReason
@@ -24,11 +25,11 @@ def move_stop(position: Records, rules: Records, features: Floats, column: int) 
     """
     side = position.direction
     best = position.highest_price if side > 0 else position.lowest_price
-    profit_pct = side * (best - position.entry_price) / position.entry_price * 100.0
-    if rules.moves_to_break_even != 0 and profit_pct >= rules.break_even_trigger_pct:
-        level = position.entry_price * (1.0 + side * rules.break_even_offset_pct / 100.0)
+    entry = position.entry_price
+    if rules.moves_to_break_even != 0 and has_gained(side, entry, best, rules.break_even_trigger_pct):
+        level = entry * (1.0 + side * rules.break_even_offset_pct / 100.0)
         _tighten(position, rules, level, _BREAK_EVEN)
-    if rules.trails != 0 and profit_pct >= rules.trail_activation_pct:
+    if rules.trails != 0 and has_gained(side, entry, best, rules.trail_activation_pct):
         distance = rules.stop_value
         if rules.stop_kind == _PERCENT:
             distance = best * rules.stop_value / 100.0

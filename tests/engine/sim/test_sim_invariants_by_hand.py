@@ -105,3 +105,14 @@ def test_margin_that_funding_has_eaten_goes_with_the_part_that_is_closed() -> No
     assert output.fills.quantity.tolist() == [1.0, 0.5, 0.5]
     assert output.fills.price.tolist() == pytest.approx([100.0, 105.0, 94.0])
     assert output.cash == pytest.approx(10.0 - 4.0 + 2.5 - 3.0)
+
+
+def test_a_gain_of_exactly_the_threshold_has_reached_it() -> None:
+    # 9.97 is 0.3 % below 10, and in floats a last bit less
+    rules = contract(
+        tick_size=0.01, moves_to_break_even=1, break_even_trigger_pct=0.3, break_even_offset_pct=0.0
+    )
+    market = bars(*[(10.0,) * 4] * 2, (10, 10, 9.97, 9.98), (9.98, 10.02, 9.98, 10.01))
+    output = run(market, signals(4, b0=SignalBit.ENTER_SHORT), rules)
+    assert output.trades[0].reason == FillReason.BREAK_EVEN
+    assert output.trades[0].exit_price == 10.0
