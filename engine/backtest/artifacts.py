@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from upath import UPath
@@ -16,11 +17,25 @@ from engine.backtest.result import BacktestResult
 from engine.errors import CorruptData, DataNotFound
 from engine.hashing import canonical_json, sha256_hex
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FRAMES = ("trades", "fills", "equity", "funding")
 RESULT, MANIFEST = "result.json", "manifest.json"
 
 
-def write_artifacts(result: BacktestResult, folder: UPath) -> dict[str, str]:
+class RunFiles(Protocol):
+    """What has the files of a run: its summary, and the frames of `FRAMES` under their names."""
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything but the frames, as plain data that JSON can hold."""
+
+
+def write_artifacts(result: RunFiles, folder: UPath) -> dict[str, str]:
     """Write the files of `result` into `folder` and return the hash of each by name.
 
     What is there already is replaced; with the same run id it has the same bytes.
@@ -42,6 +57,17 @@ def write_artifacts(result: BacktestResult, folder: UPath) -> dict[str, str]:
 
 def read_artifacts(folder: UPath) -> BacktestResult:
     """Return the result in `folder`, after holding every file against the manifest.
+
+    Raises
+    ------
+    DataNotFound, CorruptData
+        As `read_files` does.
+    """
+    return BacktestResult.from_summary(*read_files(folder))
+
+
+def read_files(folder: UPath) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Return the summary and the frames in `folder`, after holding every file against the manifest.
 
     Raises
     ------
@@ -67,7 +93,7 @@ def read_artifacts(folder: UPath) -> BacktestResult:
         if sha256_hex(data[name]) != expected:
             raise _corrupt(folder / name)
     frames = {name: frame_from_parquet(data[f"{name}.parquet"], str(folder / name)) for name in FRAMES}
-    return BacktestResult.from_summary(json.loads(data[RESULT]), frames)
+    return json.loads(data[RESULT]), frames
 
 
 def write_atomically(path: UPath, data: bytes) -> None:
@@ -84,7 +110,7 @@ def write_atomically(path: UPath, data: bytes) -> None:
         path.write_bytes(data)
 
 
-def _content(result: BacktestResult, name: str) -> bytes:
+def _content(result: RunFiles, name: str) -> bytes:
     if name == RESULT:
         return canonical_json(result.summary()).encode()
     return frame_to_parquet(getattr(result, name.removesuffix(".parquet")))

@@ -33,6 +33,8 @@ app = typer.Typer(
 )
 cards_app = typer.Typer(help="The IdeaCards: list, validate, show.", no_args_is_help=True)
 app.add_typer(cards_app, name="cards")
+portfolio_app = typer.Typer(help="Several cards and symbols on one wallet.", no_args_is_help=True)
+app.add_typer(portfolio_app, name="portfolio")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
 CardName = Annotated[str, typer.Argument(metavar="CARD", help="The card's id, or a YAML file.")]
@@ -206,6 +208,33 @@ def cards_show(card: CardName, as_json: AsJson = False) -> None:
     from engine.cli import tables
 
     call("cards.show", {"card": card}, tables.card, as_json=as_json)
+
+
+@portfolio_app.command("run")
+def portfolio_run(
+    cards: Annotated[
+        list[str], typer.Argument(metavar="CARD…", help="Ids or YAML files, the first before all others.")
+    ],
+    starting_equity: Annotated[float, typer.Option(help="Of the wallet they share, USDT.")],
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option("--symbol", "-s", help="Traded by each card, in this order; may be repeated."),
+    ] = None,
+    max_open_positions: Annotated[
+        int | None, typer.Option(help="Positions there may be at once.", min=1)
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    as_json: AsJson = False,
+) -> None:
+    """Backtest cards on one wallet. Who is named first gets margin and places first: by card, then symbol."""
+    from engine.cli.portfolio_table import portfolio
+
+    arguments = {
+        "cards": cards, "symbols": symbol, "starting_equity_usdt": starting_equity,
+        "max_open_positions": max_open_positions, "start": start, "end": end,
+    }  # fmt: skip
+    call("portfolio.run", arguments, portfolio, as_json=as_json)
 
 
 def main() -> None:

@@ -60,7 +60,8 @@ def detail_told(detail: Row) -> str:
     )
 
 
-def _table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
+def new_table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
+    """Return an empty table as all of them look."""
     table = Table(
         title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
     )
@@ -69,15 +70,17 @@ def _table(*columns: str, right: Sequence[str] = (), title: str | None = None) -
     return table
 
 
-def _facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
+def facts(rows: Sequence[tuple[str, str | Text]]) -> Table:
+    """Return names and values below each other."""
     table = Table.grid(padding=(0, 2))
     for name, value in rows:
         table.add_row(Text(name, style="dim"), value)
     return table
 
 
-def _lines(console: Console, rows: Sequence[tuple[str, str]]) -> None:
-    # Not wrapped and not cut: these are for copying.
+def lines(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values below each other, to be copied."""
+    # Not wrapped and not cut.
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
         console.print(Text.assemble((f"{name:<{width}}  ", "dim"), value), soft_wrap=True)
@@ -99,7 +102,7 @@ def project(console: Console, data: Row) -> None:
     """Show what `trade init` found or made."""
     made = "created" if data["created"] else "was there"
     console.print(
-        _facts(
+        facts(
             [
                 ("Exchange", f"{data['exchange']} at {data['exchange_url']}"),
                 ("Data", data["data_dir"]),
@@ -114,7 +117,7 @@ def project(console: Console, data: Row) -> None:
 def sync(console: Console, data: Row) -> None:
     """Show what a sync brought: new rows of each kind, and the candles there are now."""
     counts = ("Candles", "Funding", "OI", "Gaps")
-    table = _table("Symbol", "TF", *counts, "First candle", "Last candle", right=counts)
+    table = new_table("Symbol", "TF", *counts, "First candle", "Last candle", right=counts)
     for report in data["synced"]:
         table.add_row(
             report["symbol"],
@@ -136,7 +139,7 @@ def sync(console: Console, data: Row) -> None:
 
 def card_list(console: Console, data: Row) -> None:
     """Show the cards of the folder."""
-    table = _table("Card", "Version", "Timeframes", "Symbols", "System hash")
+    table = new_table("Card", "Version", "Timeframes", "Symbols", "System hash")
     for card in data["cards"]:
         table.add_row(
             card["id"],
@@ -166,7 +169,7 @@ def card(console: Console, data: Row) -> None:
     warmup = ", ".join(f"{role} {bars}" for role, bars in data["warmup_bars"].items())
     free = ", ".join(f"{name} {p['default']} ({p['range']})" for name, p in data["parameters"].items())
     console.print(
-        _facts(
+        facts(
             [
                 ("Card", f"{data['id']} {data['version']}"),
                 ("Idea", data["description"]),
@@ -194,16 +197,16 @@ def backtest(console: Console, data: Row) -> None:
         )
     )
     rows: list[tuple[str, str | Text]] = [
-        (spec.title, _metric(spec, metrics)) for spec in map(metric_spec, HEADLINES)
+        (spec.title, metric_value(spec, metrics)) for spec in map(metric_spec, HEADLINES)
     ]
     if detail := data.get("detail"):
         rows.append((f"Filled on {detail['timeframe']}", detail_told(detail)))
-    console.print(_facts([*rows, ("Decision", verdict(data["decision"], data["refused_by"]))]))
+    console.print(facts([*rows, ("Decision", verdict(data["decision"], data["refused_by"]))]))
     if stopped := data["counters"]["stopped_early"]:
         when = _moment(data["counters"]["stopped_at"])
         console.print(Text(f"The run ended early, at {when}: {stopped}", style="yellow"))
     console.print(market_notice(data["market"]))
-    _lines(console, [("Run", data["run_id"]), ("Artifacts", data["folder"]), ("Report", data["report"])])
+    lines(console, [("Run", data["run_id"]), ("Artifacts", data["folder"]), ("Report", data["report"])])
 
 
 def sweep(console: Console, data: Row) -> None:
@@ -221,7 +224,7 @@ def sweep(console: Console, data: Row) -> None:
     names = tuple(data["best"][0]["parameters"])
     specs = tuple(map(metric_spec, shown))
     titles = [f"{spec.title} {spec.unit.suffix}".rstrip() for spec in specs]
-    table = _table(*names, *titles, right=(*names, *titles))
+    table = new_table(*names, *titles, right=(*names, *titles))
     for row in data["best"]:
         values = [str(value) for value in row["parameters"].values()]
         digits = [0 if spec.unit.name == "COUNT" else 2 for spec in specs]
@@ -230,19 +233,19 @@ def sweep(console: Console, data: Row) -> None:
     console.print(table)
     console.print(Text("Best of many is partly luck: the gates judge one card, not the sweep.", style="dim"))
     console.print(market_notice(data["market"]))
-    _lines(console, [("Results", data["out"])])
+    lines(console, [("Results", data["out"])])
 
 
 def reports(console: Console, data: Row) -> None:
     """Show where the reports are."""
     names = [f"{report['card']} {report['symbol']} {report['timeframe']}" for report in data["reports"]]
-    _lines(console, [(name, report["path"]) for name, report in zip(names, data["reports"], strict=True)])
+    lines(console, [(name, report["path"]) for name, report in zip(names, data["reports"], strict=True)])
     console.print(market_notice(data["market"]))
 
 
 def promotions(console: Console, data: Row) -> None:
     """Show decisions of the ledger."""
-    table = _table("No", "Decided (UTC)", "Card", "Symbol", "TF", "Stage", right=["No"])
+    table = new_table("No", "Decided (UTC)", "Card", "Symbol", "TF", "Stage", right=["No"])
     table.add_column("Decision")
     for decision in data["decisions"]:
         table.add_row(
@@ -266,7 +269,7 @@ def summary(rows: Sequence[Row]) -> Group:
     numbers = ("Trades", "Net %", "Max DD %", "Sharpe", "Fees", "Funding")
     tables: list[Table | Text] = []
     for (name, version, timeframe), of_card in groupby(rows, itemgetter("card", "card_version", "timeframe")):
-        table = _table(title=f"{name} {version} on {timeframe} candles")
+        table = new_table(title=f"{name} {version} on {timeframe} candles")
         table.padding = (0, 1, 0, 0)
         table.add_column("Symbol", min_width=9, no_wrap=True)
         for column in numbers:
@@ -305,16 +308,16 @@ def demo(console: Console, data: Row) -> None:
     """Show what the demo did, what it took, where the reports are and how to go on."""
     pipeline(console, data)
     console.print()
-    _lines(console, [(f"{row['card']} {row['symbol']}", row["report"]) for row in data["rows"]])
+    lines(console, [(f"{row['card']} {row['symbol']}", row["report"]) for row in data["rows"]])
     console.print()
     console.print(_costs(data))
     console.print(market_notice(data["market"]))
-    _lines(console, [("Data", data["data_dir"]), ("Look at the graph", data["ui_command"])])
+    lines(console, [("Data", data["data_dir"]), ("Look at the graph", data["ui_command"])])
 
 
 def _costs(data: Row) -> Table:
     numbers = ("Steps", "Seconds", "Peak MB")
-    table = _table("Stage", *numbers, right=numbers)
+    table = new_table("Stage", *numbers, right=numbers)
     for stage in data["stages"]:
         memory = number(stage["peak_memory_mb"], 0)
         table.add_row(stage["name"], number(stage["steps"], 0), number(stage["seconds"], 1), memory)
@@ -327,7 +330,8 @@ def _costs(data: Row) -> Table:
     return table
 
 
-def _metric(spec: MetricSpec, metrics: Row) -> str:
+def metric_value(spec: MetricSpec, metrics: Row) -> str:
+    """Return a metric as people read it, with its unit."""
     digits = 0 if spec.unit.name == "COUNT" else 2
     return number(metrics[spec.name], digits, f" {spec.unit.suffix}" if spec.unit.suffix else "")
 

@@ -36,6 +36,7 @@ def test_the_shipped_tools_are_these():
         "cards.validate",
         "data.sync",
         "demo.run",
+        "portfolio.run",
         "project.init",
         "promotions.list",
         "report.show",
