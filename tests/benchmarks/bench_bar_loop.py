@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmark_cards import ALWAYS_HOLDING, EVERYTHING, INSTRUMENT, W2, arrays, market, plan_of
+from benchmark_cards import ALWAYS_HOLDING, EVERYTHING, INSTRUMENT, TRAILS_BY_ATR, W2, arrays, market, plan_of
 from benchmark_market import YEAR_OF_MINUTES, machine
 from benchmark_report import Figure, show, timed
 
@@ -21,6 +21,7 @@ from engine.timeframes import Timeframe
 
 CASES = (
     ("everything on", EVERYTHING, 12.0),
+    ("everything on, the stop trails by ATR", TRAILS_BY_ATR, None),
     ("everything on, always in a position", ALWAYS_HOLDING, None),
     ("W2", W2, None),
 )

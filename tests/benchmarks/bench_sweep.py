@@ -43,6 +43,7 @@ def figures() -> list[Figure]:
             3.0,
             f"{found['trades']:,} trades; {1e3 * found['median_s'] / found['sets']:.2f} ms a set",
             best=found["best_s"],
+            cpu=found["cpu_s"],
         ),
         Figure(
             "the sweep's peak memory",
@@ -83,6 +84,7 @@ def sweep_in_this_process(path: Path, every: int) -> None:
             {
                 "median_s": figure.value,
                 "best_s": figure.best,
+                "cpu_s": figure.cpu,
                 "sets": len(sets),
                 "features": features,
                 "trades": trades,

@@ -119,7 +119,7 @@ _EVERYTHING = {
   atr: {indicator: atr, params: {length: 14}, tf: exec}""",
     "mode": "long_short",
     "risk": """
-  stop_loss: {type: trailing_atr, value: 12.0, feature: atr, activation_pct: 1.0}
+  stop_loss: {type: trailing_percent, value: 1.2, activation_pct: 1.0}
   break_even: {trigger_pct: 1.0, offset_pct: 0.2}
   take_profit: {type: rr_ratio, value: 3.0}
   sizing: {model: risk_based, risk_pct: 0.05}""",
@@ -133,6 +133,11 @@ EVERYTHING = _CARD.format(
   entry_short: [[fast, cross_below, slow]]
   exit_short: [[fast, cross_above, slow]]""",
     **_EVERYTHING,
+)
+
+# Such a stop may move at every close, one in percent only when price does better than before.
+TRAILS_BY_ATR = EVERYTHING.replace(
+    "{type: trailing_percent, value: 1.2,", "{type: trailing_atr, value: 12.0, feature: atr,"
 )
 
 ALWAYS_HOLDING = _CARD.format(

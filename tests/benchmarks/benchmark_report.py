@@ -22,8 +22,8 @@ PROJECT = HERE.parents[1]
 class Figure:
     """One measured number, the most it may be (None: shown for comparison), and what it stands for.
 
-    `value` is the median of several runs; `best` the fastest of them, which other work on the machine
-    disturbs least, and NaN where there was one run only.
+    `value` is the median of several runs and decides. Where other work disturbs the machine, `best`, the
+    fastest of them, and `cpu`, the least processor time one took (of all its threads), tell how far.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Figure:
     at_most: float | None = None
     note: str = ""
     best: float = math.nan
+    cpu: float = math.nan
 
     @property
     def verdict(self) -> str:
@@ -43,12 +44,12 @@ class Figure:
 
 def show(figures: Sequence[Figure]) -> None:
     """Print the figures as one table."""
-    rows = [("", "median", "best", "asked", "", "")]
+    rows = [("", "median", "best", "CPU", "asked", "", "")]
     for each in figures:
         asked = "" if each.at_most is None else f"<= {each.at_most:g} {each.unit}"
-        median, best = f"{_short(each.value)} {each.unit}", _short(each.best)
-        rows.append((each.name, median, best, asked, each.verdict, each.note))
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        median, best, cpu = f"{_short(each.value)} {each.unit}", _short(each.best), _short(each.cpu)
+        rows.append((each.name, median, best, cpu, asked, each.verdict, each.note))
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
     for name, *cells, note in rows:
         line = "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
         print(f"{name:<{widths[0]}}  {line}  {note}".rstrip())
@@ -71,12 +72,13 @@ def timed(
 ) -> Figure:
     """Return a figure of how long `work` takes, after a warm-up call; `per_second` units are one second."""
     work()
-    taken = []
+    taken, used = [], []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         work()
         taken.append((time.perf_counter() - start) * per_second)
-    return Figure(name, statistics.median(taken), unit, at_most, note, best=min(taken))
+        used.append((time.process_time() - start_cpu) * per_second)
+    return Figure(name, statistics.median(taken), unit, at_most, note, best=min(taken), cpu=min(used))
 
 
 def measured_in_child(
