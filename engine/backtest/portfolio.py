@@ -18,6 +18,7 @@ from engine.errors import ConfigurationError
 from engine.hashing import hash_of
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 from engine.market_data.store import HistoricalDataStore
+from engine.metrics.basic import BasicMetrics, basic_metrics
 from engine.metrics.trades import profit_factor, win_rate_pct
 from engine.sim.portfolio import PortfolioMember, PortfolioOutput, simulate_portfolio
 from engine.sim.records import Flags, Floats, Integers, Records
@@ -54,15 +55,7 @@ class PortfolioEngine:
         SimulationError
             If there is no member, or what is prepared does not fit together.
         """
-        refuse_unfit_plans([each.plan for each in prepared])
-        output = simulate_portfolio(
-            [
-                PortfolioMember(each.bars, each.signals, each.funding, each.contract, each.tiers)
-                for each in prepared
-            ],
-            starting_equity_usdt,
-            max_open_positions,
-        )
+        output = _simulated(prepared, starting_equity_usdt, max_open_positions)
         timeframe = prepared[0].plan.card.timeframes.exec
         windows = [each.window for each in prepared]
         trades = _with_member(trades_frame(output.trades), output.trades)
@@ -86,6 +79,30 @@ class PortfolioEngine:
             equity=_equity_frame(prepared, output),
             funding=_with_member(funding_frame(output.payments), output.payments),
         )
+
+
+def evaluate_portfolio(
+    prepared: Sequence[PreparedFrame], *, starting_equity_usdt: float, max_open_positions: int | None = None
+) -> BasicMetrics:
+    """Run cards on one wallet and return its basic metrics, without making frames on the way.
+
+    Takes and raises what `PortfolioEngine.run` does.
+    """
+    output = _simulated(prepared, starting_equity_usdt, max_open_positions)
+    trades = output.trades
+    return basic_metrics(
+        output.ts_open,
+        output.equity,
+        bar_ms=prepared[0].bars.bar_ms,
+        bars_per_year=prepared[0].plan.card.timeframes.exec.bars_per_year(),
+        starting_equity_usdt=float(starting_equity_usdt),
+        trade_net_pnl=trades.gross_pnl - trades.fees + trades.funding,
+        bars_held=int((output.open_positions > 0).sum()),
+        fees_usdt=float(output.fills.fee.sum()),
+        funding_usdt=float(output.payments.amount.sum()),
+        liquidations=int((trades.reason == FillReason.LIQUIDATION).sum()),
+        ambiguous_trades=int(trades.ambiguous.sum()),
+    )
 
 
 def portfolio_run_id(
@@ -175,6 +192,16 @@ def refuse_unfit_plans(plans: Sequence[CardPlan]) -> None:
                 f"card {plan.card.id} has a strategy in Python, and a portfolio runs conditions only",
                 way_out="write the card's conditions, or run the card by itself",
             )
+
+
+def _simulated(
+    prepared: Sequence[PreparedFrame], starting_equity_usdt: float, max_open_positions: int | None
+) -> PortfolioOutput:
+    refuse_unfit_plans([each.plan for each in prepared])
+    members = [
+        PortfolioMember(each.bars, each.signals, each.funding, each.contract, each.tiers) for each in prepared
+    ]
+    return simulate_portfolio(members, starting_equity_usdt, max_open_positions)
 
 
 def _member_result(

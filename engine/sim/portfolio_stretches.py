@@ -13,7 +13,7 @@ from engine.sim.records import Integers, Records
 
 # What is laid side by side at a time: so many bars of all members fit into the cache, so many of each are
 # worth the effort.
-_ROWS, _BARS = 2**15, 2**11
+_ROWS, _BARS = 2**15, 2**12
 
 
 def timeline_of(times: Sequence[Integers], bar_ms: int) -> Integers:

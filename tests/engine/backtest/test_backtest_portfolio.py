@@ -17,7 +17,7 @@ from upath import UPath
 from engine.backtest.artifacts import write_artifacts
 from engine.backtest.engine import BacktestEngine
 from engine.backtest.measure import measure
-from engine.backtest.portfolio import PortfolioEngine
+from engine.backtest.portfolio import PortfolioEngine, evaluate_portfolio
 from engine.backtest.portfolio_result import PortfolioResult, measure_portfolio, read_portfolio
 from engine.backtest.prepare import PreparedFrame, prepare
 from engine.errors import ConfigurationError, SimulationError
@@ -115,6 +115,15 @@ def test_the_wallet_is_measured_as_a_whole(three) -> None:
     ]
     assert metrics.buy_and_hold_return_pct == pytest.approx((np.mean(changes) - 1) * 100)
     assert math.isfinite(metrics.sharpe)
+
+
+def test_basic_metrics_without_frames_are_the_same() -> None:
+    members = [member("BTCUSDT", 3), member("ETHUSDT", 4)]
+    basic = evaluate_portfolio(members, starting_equity_usdt=10_000, max_open_positions=1)
+    metrics = measure_portfolio(run(*members, most=1)).to_plain()
+    for name, value in vars(basic).items():
+        if name != "ambiguous_trades":
+            assert value == pytest.approx(metrics[name], rel=1e-9), name
 
 
 def test_the_order_of_members_decides_who_trades() -> None:
