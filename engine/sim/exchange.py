@@ -114,7 +114,8 @@ class SimulatedExchange:
         self._fill_count, self._trade_count = self._wallets["fills"], self._wallets["trades"]
         self._equity, self._stop_reason = self._wallets["equity"], self._wallets["stop_reason"]
         self._direction, self._entry_bar = self._positions["direction"], self._positions["entry_bar"]
-        self._used_margin = self._positions["used_margin"]
+        self._used_margin, self._order_side = self._positions["used_margin"], self._positions["order_side"]
+        self._cash, self._smallest_margin = self._wallets["cash"], float(self._contract["smallest_margin"][0])
         self._levels = [self._positions[name] for name in _LEVELS]
 
     def advance(self, bar: Bar, signals: int, features: Sequence[float] | Floats = ()) -> None:
@@ -146,10 +147,12 @@ class SimulatedExchange:
         ts_exec_open : int, optional
             When the exec bar opened that a finer one is part of.
         """
-        self._make_room()
         self._bar += self._is_decided
         self._is_decided = False
         self._last = bar
+        if self._is_idle():
+            return  # funding that nobody pays is passed over with the next bar that is traded
+        self._make_room()
         trade_one_bar(
             self._wallets,
             self._positions,
@@ -188,6 +191,9 @@ class SimulatedExchange:
         """
         if self._last is None or self._is_decided:
             raise SimulationError("there is no bar to decide on", way_out="trade one first")
+        self._is_decided = True
+        if signals == 0 and self._is_idle():
+            return
         decide_one_bar(
             self._wallets,
             self._positions,
@@ -198,7 +204,6 @@ class SimulatedExchange:
             _as_column(features),
             self._rejects,
         )
-        self._is_decided = True
 
     def close(self) -> None:
         """Close what is open at the last bar's close, at the market."""
@@ -307,7 +312,16 @@ class SimulatedExchange:
     @property
     def stop_reason(self) -> StopReason:
         """Why the account can trade no more; NONE while it can."""
-        return StopReason(self._stop_reason.item())
+        reason = self._stop_reason.item()
+        return StopReason(reason) if reason else StopReason.NONE
+
+    def _is_idle(self) -> bool:
+        """Whether there is nothing a bar could do: no position, no order, and money to go on with."""
+        return (
+            self._direction.item() == 0
+            and self._order_side.item() == 0
+            and self._cash.item() >= self._smallest_margin
+        )
 
     def _make_room(self) -> None:
         if self._fill_count.item() + self._needed_fills > len(self._fills):
@@ -317,5 +331,6 @@ class SimulatedExchange:
 
 
 def _as_column(features: Sequence[float] | Floats) -> Floats:
-    column = np.ascontiguousarray(features, np.float64)
-    return column if column.ndim == 2 else column.reshape(-1, 1)
+    if isinstance(features, np.ndarray) and features.ndim == 2:
+        return features
+    return np.ascontiguousarray(features, np.float64).reshape(-1, 1)
