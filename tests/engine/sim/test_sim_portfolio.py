@@ -71,6 +71,19 @@ def test_margin_of_a_resting_order_is_not_there_for_others() -> None:
     assert output.fills.quantity.tolist() == [20.0, 20.0]
 
 
+def test_orders_that_fill_inside_a_bar_compete_by_priority() -> None:
+    # stop entries at 101, both triggered inside bar 1: 8000 USDT are 79.207 coins, which lock 799.991; the
+    # 200.009 left pay for 19.802 coins
+    market = bars(FLAT, (100.0, 102.0, 100.0, 100.0), FLAT)
+    stop_entry = {"entry_kind": 2, "offset_kind": 1, "offset_value": 1.0}
+    members = [member(market, signals(3, b0=LONG), **half(80), **stop_entry) for _ in range(2)]
+    output = simulate_portfolio(members, 1000.0)
+    assert output.fills.member[:2].tolist() == [0, 1]
+    assert output.fills.quantity[:2].tolist() == pytest.approx([79.207, 19.802])
+    assert output.fills.price[:2].tolist() == [101.0, 101.0]
+    assert output.capped_entries == 1
+
+
 def test_no_more_positions_than_allowed_by_priority() -> None:
     market = bars(*[FLAT] * 4)
     late = member(market, signals(4, b0=LONG))
