@@ -33,6 +33,8 @@ app = typer.Typer(
 )
 cards_app = typer.Typer(help="The IdeaCards: list, validate, show.", no_args_is_help=True)
 app.add_typer(cards_app, name="cards")
+strategies_app = typer.Typer(help="The strategies in Python that cards can name: list.", no_args_is_help=True)
+app.add_typer(strategies_app, name="strategies")
 portfolio_app = typer.Typer(help="Several cards and symbols on one wallet.", no_args_is_help=True)
 app.add_typer(portfolio_app, name="portfolio")
 
@@ -235,6 +237,14 @@ def portfolio_run(
         "max_open_positions": max_open_positions, "start": start, "end": end,
     }  # fmt: skip
     call("portfolio.run", arguments, portfolio, as_json=as_json)
+
+
+@strategies_app.command("list")
+def strategies_list(as_json: AsJson = False) -> None:
+    """List the strategies written in Python that cards can name."""
+    from engine.cli import tables
+
+    call("strategies.list", {}, tables.strategies, as_json=as_json)
 
 
 def main() -> None:

@@ -183,6 +183,15 @@ def card(console: Console, data: Row) -> None:
     console.print(Text(text, style="cyan"), soft_wrap=True)
 
 
+def strategies(console: Console, data: Row) -> None:
+    """Show the strategies written in Python."""
+    table = new_table("Strategy", "Version", "Parameters", "What it does")
+    for strategy in data["strategies"]:
+        parameters = ", ".join(strategy["parameters"]) or "–"
+        table.add_row(strategy["name"], strategy["version"], parameters, strategy["description"])
+    console.print(table)
+
+
 def backtest(console: Console, data: Row) -> None:
     """Show the result of one backtest."""
     from engine.metrics.catalogue import metric_spec

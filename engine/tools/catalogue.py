@@ -12,7 +12,18 @@ from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 from engine.errors import ConfigurationError
-from engine.tools import backtest, cards, data, demo, portfolio, project, promotions, reports, sweep
+from engine.tools import (
+    backtest,
+    cards,
+    data,
+    demo,
+    portfolio,
+    project,
+    promotions,
+    reports,
+    strategies,
+    sweep,
+)
 from engine.tools.registry import ToolRegistry
 
 log = logging.getLogger(__name__)
@@ -23,7 +34,7 @@ ENTRY_POINT_GROUP = "trade.tools"
 def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
-    for room in (backtest, cards, data, portfolio, project, promotions, reports, sweep):
+    for room in (backtest, cards, data, portfolio, project, promotions, reports, strategies, sweep):
         for spec in room.TOOLS:
             registry.register(spec)
     registry.register(demo.demo_tool(registry))

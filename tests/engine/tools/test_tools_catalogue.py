@@ -40,6 +40,7 @@ def test_the_shipped_tools_are_these():
         "project.init",
         "promotions.list",
         "report.show",
+        "strategies.list",
     ]
 
 
