@@ -62,7 +62,7 @@ def write_fill(
     position.slippage += slippage
 
 
-@compiled_bare
+@compiled_inline
 def exit_at_market(
     wallet: Records,
     position: Records,
@@ -97,7 +97,7 @@ def exit_at_market(
     reduce_position(wallet, position, rules, tiers, bar, ts, quantity, price, fee, slippage, reason, 0, books)
 
 
-@compiled_bare
+@compiled_inline
 def reduce_position(
     wallet: Records,
     position: Records,

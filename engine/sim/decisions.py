@@ -38,7 +38,7 @@ _INSUFFICIENT_MARGIN, _NO_OFFSET = int(RejectReason.INSUFFICIENT_MARGIN), int(Re
 _EXPIRED, _CANCELLED = int(RejectReason.EXPIRED), int(RejectReason.CANCELLED)
 
 
-@compiled_bare
+@compiled_inline
 def decide(
     wallet: Records,
     position: Records,

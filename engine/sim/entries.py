@@ -14,7 +14,7 @@ _FILLED_BAR, _NOT_MARKETABLE = int(RejectReason.FILLED_BAR), int(RejectReason.NO
 _WOULD_TAKE = int(RejectReason.POST_ONLY_WOULD_TAKE)
 
 
-@compiled_bare
+@compiled_inline
 def enter_at_open(
     wallet: Records, position: Records, rules: Records, tiers: Floats, bar: BarValues, books: Books
 ) -> None:

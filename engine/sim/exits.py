@@ -61,7 +61,7 @@ def target_reached(position: Records, rules: Records, price: float) -> bool:
     return beyond > 0.0 or (beyond == 0.0 and rules.target_limits[position.target] == 0)
 
 
-@compiled_bare
+@compiled_inline
 def leave_at_open(
     wallet: Records, position: Records, rules: Records, tiers: Floats, bar: BarValues, books: Books
 ) -> None:

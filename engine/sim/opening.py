@@ -26,7 +26,7 @@ _ABOVE_MAX_QTY, _ABOVE_TIER = int(RejectReason.ABOVE_MAX_QTY), int(RejectReason.
 _NO_SLOT = int(RejectReason.MAX_OPEN_POSITIONS)
 
 
-@compiled_bare
+@compiled_inline
 def fill_entry(
     wallet: Records,
     position: Records,
