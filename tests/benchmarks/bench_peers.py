@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,7 +23,7 @@ from typing import Any
 from benchmark_arrays import load_market, save_market
 from benchmark_cards import INSTRUMENT, W1, W2, plan_of
 from benchmark_market import YEAR_OF_MINUTES, machine
-from benchmark_report import HERE, PROJECT, Figure, measured_in_child, own_python, peak_mb, show
+from benchmark_report import HERE, PROJECT, Figure, measured_in_child, own_python, peak_mb, show, timed
 
 from engine.backtest.measure import evaluate
 from engine.backtest.prepare import PreparedFrame, prepare_arrays
@@ -72,7 +71,8 @@ def _compared(work: str, found: dict[str, dict[str, Any]]) -> list[Figure]:
             note += f", first call {taken[work]['first_s']:.2f} s"
         if engine != OURS:
             note += f"; {warm / ours['warm_s']:.1f} times ours"
-        figures.append(Figure(f"{work}, {engine}", 1e3 * warm, "ms", None, note))
+        best, cpu = 1e3 * taken[work]["best_s"], 1e3 * taken[work]["cpu_s"]
+        figures.append(Figure(f"{work}, {engine}", 1e3 * warm, "ms", None, note, best=best, cpu=cpu))
     return figures
 
 
@@ -120,23 +120,19 @@ def run_in_this_process(path: Path) -> None:
     found: dict[str, Any] = {}
     for work, card in (("W1", W1), ("W2", W2)):
         plan = plan_of(card)
-        first, *warm = _seconds(lambda plan=plan: evaluate(prepare(plan)))
+        started = time.perf_counter()
+        evaluate(prepare(plan))
+        first = time.perf_counter() - started
+        figure = timed(work, lambda plan=plan: evaluate(prepare(plan)), REPEATS, "s", 1.0)
         found[work] = {
             "first_s": first,
-            "warm_s": statistics.median(warm),
+            "warm_s": figure.value,
+            "best_s": figure.best,
+            "cpu_s": figure.cpu,
             "trades": _settled_trades(prepare(plan)),
         }
     found["peak_mb"] = peak_mb()
     print(json.dumps(found))
-
-
-def _seconds(work: Callable[[], object]) -> list[float]:
-    taken = []
-    for _ in range(1 + REPEATS):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return taken
 
 
 def _settled_trades(prepared: PreparedFrame) -> int:
