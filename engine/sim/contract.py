@@ -99,6 +99,38 @@ def contract_of(card: IdeaCard, instrument: InstrumentRules) -> Records:
     return contract.view(np.recarray)
 
 
+def features_needed(contract: Records) -> int:
+    """Return how many rows the signals' features must have for what the contract looks at."""
+    rules = contract[0]
+    rows = [-1]
+    if rules["stop_kind"] in (DistanceKind.FEATURE_MULTIPLE, DistanceKind.LEVEL):
+        rows += [rules["stop_feature_long"], rules["stop_feature_short"]]
+    if rules["entry_kind"] != EntryKind.MARKET and rules["offset_kind"] == DistanceKind.FEATURE_MULTIPLE:
+        rows.append(rules["offset_feature"])
+    if rules["sizing_kind"] == SizingKind.VOLATILITY_TARGET:
+        rows.append(rules["sizing_feature"])
+    for rung in range(rules["target_count"]):
+        if rules["target_kinds"][rung] == DistanceKind.FEATURE_MULTIPLE:
+            rows.append(rules["target_features"][rung])
+    return int(max(rows)) + 1
+
+
+def refuse_missing_features(contract: Records, there: int) -> None:
+    """Hold the features a run is given against those its orders look at.
+
+    Raises
+    ------
+    SimulationError
+        If there are too few: compiled code would read what lies behind them.
+    """
+    needed = features_needed(contract)
+    if there < needed:
+        raise SimulationError(
+            f"the orders look at {needed} features, and there are {there}",
+            way_out="give a row of features for each of the card's level_features",
+        )
+
+
 def tiers_of(instrument: InstrumentRules) -> Floats:
     """Return the tiers as float64[n, 4]: limit (USDT), maintenance rate, deduction (USDT), leverage."""
     return np.array(

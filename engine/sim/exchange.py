@@ -11,6 +11,7 @@ import numpy as np
 from engine.errors import SimulationError
 from engine.sim.calls import decide_one_bar, trade_one_bar
 from engine.sim.closing import close_at_end
+from engine.sim.contract import features_needed, refuse_missing_features
 from engine.sim.ledger import Ledger
 from engine.sim.market import FundingEvents
 from engine.sim.records import (
@@ -100,6 +101,7 @@ class SimulatedExchange:
         self._contract = contract.view(np.ndarray)
         self._wallets = new_wallet(starting_equity_usdt).view(np.ndarray)
         self._positions = new_position(funding.ts).view(np.ndarray)
+        self._needed_features = features_needed(contract)
         self._tiers = tiers
         self._funding = (funding.ts, funding.rate, funding.mark_price)
         self._starting_equity = starting_equity_usdt
@@ -173,7 +175,7 @@ class SimulatedExchange:
             float(bar.mark_close),
             float(bar.volume),
             bar.is_filled,
-            _as_column(features),
+            self._known(features),
             *self._funding,
             self._fills,
             self._trades,
@@ -201,9 +203,15 @@ class SimulatedExchange:
             self._bar,
             float(self._last.close),
             signals,
-            _as_column(features),
+            self._known(features),
             self._rejects,
         )
+
+    def _known(self, features: Sequence[float] | Floats) -> Floats:
+        known = _as_column(features)
+        if len(known) < self._needed_features:
+            refuse_missing_features(self._contract, len(known))
+        return known
 
     def close(self) -> None:
         """Close what is open at the last bar's close, at the market."""

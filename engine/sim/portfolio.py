@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import SimulationError
+from engine.sim.contract import refuse_missing_features
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
 from engine.sim.portfolio_loop import run_stretch
 from engine.sim.portfolio_records import UNKNOWN, MemberTerms, PortfolioCurves, Standing
@@ -202,6 +203,7 @@ def _refuse_misfits(members: Sequence[PortfolioMember], max_open_positions: int 
     first = members[0].bars
     for number, member in enumerate(members):
         bars = member.bars
+        refuse_missing_features(member.contract, len(member.signals.features))
         if len(member.signals.bits) != len(bars):
             raise SimulationError(
                 f"member {number}: there are {len(member.signals.bits)} signals for {len(bars)} bars"

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.errors import SimulationError
 from engine.sim.closing import close_at_end
+from engine.sim.contract import refuse_missing_features
 from engine.sim.loop import BarArrays, Curves, run_bars
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
 from engine.sim.records import (
@@ -101,7 +102,7 @@ def simulate(
     Raises
     ------
     SimulationError
-        If the signals do not belong to the bars.
+        If the signals do not belong to the bars, or a feature is missing that the orders look at.
     """
     arrays, bar_ms = bar_arrays(bars), bars.bar_ms
 
@@ -124,6 +125,7 @@ def simulate(
             )
         )
 
+    refuse_missing_features(contract, len(signals.features))
     account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, room=room)
     ran = run_account(account, drive, len(bars))
     return close_account(account, contract, tiers, ran, bar_values(bars, ran - 1) if ran else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.sim.contract import refuse_missing_features
 from engine.sim.detail import DetailBars
 from engine.sim.detail_loop import run_detailed_bars
 from engine.sim.market import BarSignals, FundingEvents
@@ -47,7 +48,7 @@ def simulate_detailed(
     Raises
     ------
     SimulationError
-        If the signals do not belong to the exec bars.
+        If the signals do not belong to the exec bars, or a feature is missing that the orders look at.
     """
     bars, finer, per_bar = detail.bars, detail.finer, detail.finer_per_bar
     arrays, finer_arrays = bar_arrays(bars), bar_arrays(finer)
@@ -74,6 +75,7 @@ def simulate_detailed(
             )
         )
 
+    refuse_missing_features(contract, len(signals.features))
     account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, room=room)
     ran = run_account(account, drive, len(bars) * per_bar) // per_bar
     return close_account(account, contract, tiers, ran, _last_values(detail, ran - 1) if ran else None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sim_market import MINUTE, bars, contract, funding, percent, run, signals
+from sim_market import MINUTE, ONE_TIER, bars, contract, funding, percent, run, signals
 
-from engine.sim.market import BarSignals, MarketBars
+from engine.errors import SimulationError
+from engine.sim.exchange import Bar, SimulatedExchange
+from engine.sim.market import BarSignals, FundingEvents, MarketBars
 from engine.sim.state import DistanceKind, FillReason, RejectReason, SignalBit, SizingKind, StopReason
 
 LONG, SHORT = SignalBit.ENTER_LONG, SignalBit.ENTER_SHORT
@@ -175,10 +177,6 @@ def test_a_stop_by_a_feature_uses_its_value_at_the_decision() -> None:
         ({"min_notional": 101.0}, RejectReason.BELOW_MIN_NOTIONAL),
         ({"max_qty": 0.5}, RejectReason.ABOVE_MAX_QTY),
         ({"leverage": 2000.0}, RejectReason.ABOVE_TIER_LEVERAGE),
-        (
-            {"stop_kind": DistanceKind.FEATURE_MULTIPLE, "stop_value": 1.0},
-            RejectReason.NO_STOP_DISTANCE,
-        ),
         ({"stop_kind": DistanceKind.POINTS, "stop_value": 100.0}, RejectReason.STOP_BELOW_ZERO),
     ],
 )
@@ -186,6 +184,23 @@ def test_refused_orders_are_counted_by_reason(changes: dict[str, float], expecte
     output = run(bars(FLAT, FLAT), signals(2, b0=LONG), contract(**changes))
     assert len(output.fills) == 0
     assert {reason for reason in RejectReason if output.rejects[reason]} == {expected}
+
+
+def test_an_order_whose_feature_is_missing_is_refused() -> None:
+    rules = contract(stop_kind=DistanceKind.FEATURE_MULTIPLE, stop_value=1.0)
+    wanted = BarSignals(signals(2, b0=LONG).bits, np.full((1, 2), np.nan))
+    output = run(bars(FLAT, FLAT), wanted, rules)
+    assert output.rejects[RejectReason.NO_STOP_DISTANCE] == 1
+    assert len(output.fills) == 0
+
+
+def test_a_feature_the_orders_look_at_must_be_there() -> None:
+    rules = contract(stop_kind=DistanceKind.FEATURE_MULTIPLE, stop_value=1.0)
+    with pytest.raises(SimulationError, match="the orders look at 1 features, and there are 0"):
+        run(bars(FLAT, FLAT), signals(2, b0=LONG), rules)
+    exchange = SimulatedExchange(rules, ONE_TIER, 1000.0, FundingEvents.none())
+    with pytest.raises(SimulationError, match="the orders look at 1 features, and there are 0"):
+        exchange.advance(Bar(0, MINUTE, *FLAT, *FLAT), LONG)
 
 
 def test_no_position_is_opened_on_a_filled_bar() -> None:
