@@ -185,11 +185,11 @@ def card(console: Console, data: Row) -> None:
 
 def strategies(console: Console, data: Row) -> None:
     """Show the strategies written in Python."""
-    table = new_table("Strategy", "Version", "Parameters", "What it does")
     for strategy in data["strategies"]:
-        parameters = ", ".join(strategy["parameters"]) or "–"
-        table.add_row(strategy["name"], strategy["version"], parameters, strategy["description"])
-    console.print(table)
+        head = Text.assemble((f"{strategy['name']} {strategy['version']}", "bold"))
+        console.print(Text.assemble(head, f"  {strategy['description']}"), soft_wrap=True)
+        parameters = ", ".join(strategy["parameters"]) or "none"
+        lines(console, [("  inputs", ", ".join(strategy["inputs"])), ("  parameters", parameters)])
 
 
 def backtest(console: Console, data: Row) -> None:

@@ -10,10 +10,16 @@ from backtest_case import START_MS, instrument
 
 from engine.backtest.candles import Candles
 from engine.backtest.history import History
+from engine.backtest.prepare import funding_from_frame
 from engine.idea_card.load import card_from_text
+from engine.market_data.funding import price_funding_events
+from engine.market_data.healing import heal
+from engine.sandbox.daily_path import MARKET_START_MS
+from engine.sandbox.market import GeneratedMarket
+from engine.sandbox.protocol import RowWindow
 from engine.sim.market import FundingEvents
 from engine.strategies.card_plan import CardPlan, plan_card
-from engine.timeframes import HOUR_MS, Timeframe
+from engine.timeframes import DAY_MS, HOUR_MS, Timeframe
 
 CARDS = Path(__file__).parents[3] / "idea_cards"
 TWINS = ("trend_pullback", "channel_breakout")
@@ -116,3 +122,21 @@ def larger(candles: Candles, count: int) -> Candles:
         prices[f"{mark}close"] = parts(f"{mark}close")[:, -1]
     volume, filled = parts("volume").sum(axis=1), parts("is_filled").all(axis=1)
     return Candles(ts_open=parts("ts_open")[:, 0], volume=volume, is_filled=filled, **prices)
+
+
+def generated_history(symbol: str, days: int) -> History:
+    """Return the first days of the sandbox's market, on the timeframes of the shipped cards."""
+    market = GeneratedMarket()
+    end = MARKET_START_MS + days * DAY_MS
+    window = RowWindow(MARKET_START_MS, end - 1, limit=days * 96)
+    candles, marks = {}, {}
+    for timeframe in (Timeframe.M15, Timeframe.H1, Timeframe.H4):
+        candles[timeframe] = market.klines(symbol, timeframe, window, end)
+        marks[timeframe] = market.mark_klines(symbol, timeframe, window, end)
+    funding = market.funding(symbol, RowWindow(MARKET_START_MS, end, limit=days * 96), end)
+    events = price_funding_events(funding, marks, candles[Timeframe.M15])
+    healed = {
+        timeframe: Candles.from_frame(heal(frame, marks[timeframe], timeframe).frame)
+        for timeframe, frame in candles.items()
+    }
+    return History(symbol, healed, funding_from_frame(events), instrument())

@@ -17,7 +17,7 @@ QUARTER = 15 * MINUTE_MS
 
 
 def unfolding(quarters: int = 12, close_after: float | None = None) -> Unfolding:
-    """Quarters from 00:00 with close 0, 1, 2 …, and hours with ema 100, 200 …; from bar 8 on `close_after`."""
+    """Quarters with close 0, 1, 2 … (from bar 8 on `close_after`), and hours with ema 100, 200 …"""
     close = np.arange(float(quarters))
     if close_after is not None:
         close[8:] = close_after
