@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 import pytest
@@ -228,3 +229,14 @@ def test_another_version_of_the_code_is_refused_and_another_hash():
         version = "1.1.0"
 
     assert plan_of(Later, version="1.1.0").system_hash != plan.system_hash
+
+
+def test_the_strategy_of_the_readme_runs():
+    readme = (CARDS.parent / "README.md").read_text()
+    [block] = re.findall(r"```python\n(class .*?)```", readme, re.DOTALL)
+    names = {each.__name__: each for each in (BaseStrategy, RuntimeSnapshotView, Signal)}
+    names |= {"ENTER_LONG": ENTER_LONG, "EXIT_LONG": EXIT_LONG}
+    exec(block, names)
+    output = run_strategy(prepare_history(plan_of(names["Momentum"]), random_history(2)))
+    assert len(output.trades) > 10
+    assert set(output.trades.direction) == {1}

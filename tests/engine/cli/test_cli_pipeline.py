@@ -112,6 +112,21 @@ def test_a_card_that_fills_on_finer_candles_says_what_they_changed(trade, home):
     assert "Filled on 15m bars in 100.0 % of the bars" in Path(alone["report"]).read_text()
 
 
+def test_run_carries_a_card_whose_signals_come_from_python(trade, home):
+    text = (PROJECT / "idea_cards" / "python" / "channel_breakout_python.yaml").read_text()
+    card = Path(home["TRADE_CARDS"]) / "channel_breakout_python.yaml"
+    card.write_text(text.replace("[BTCUSDT, ETHUSDT, SOLUSDT]", "[BTCUSDT]"))
+    rows = {}
+    for name in ("channel_breakout", "channel_breakout_python"):
+        shown = trade("run", name, "--json", **home)
+        assert shown.exit_code == 0
+        [rows[name]] = json.loads(shown.stdout)["data"]["rows"]
+    conditions, python = rows.values()
+    assert python["trades"] > 5
+    for figure in ("trades", "net_return_pct", "max_drawdown_pct", "fees_usdt", "funding_usdt", "refused_by"):
+        assert python[figure] == conditions[figure]
+
+
 def test_run_of_a_card_or_symbol_that_is_not_there_is_refused(trade, home):
     card = trade("run", "no_such_card", **home)
     assert card.exit_code == 1
