@@ -22,7 +22,8 @@ from engine.errors import SimulationError, StrategyError, TradeError
 from engine.runtime.snapshot import OpenPosition, RuntimeSnapshotView
 from engine.runtime.unfolding import ClosedBars, Unfolding
 from engine.sim.detail import DetailBars
-from engine.sim.exchange import Bar, Position, SimulatedExchange
+from engine.sim.exchange import SimulatedExchange
+from engine.sim.exchange_views import Bar, Position
 from engine.sim.market import MarketBars
 from engine.sim.simulate import SimulationOutput
 from engine.sim.state import Direction, RejectReason, SignalBit, StopReason

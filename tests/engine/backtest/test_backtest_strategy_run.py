@@ -218,6 +218,19 @@ def test_both_forms_agree_on_the_market_of_the_sandbox(name):
         assert getattr(outputs[0], part).tobytes() == getattr(outputs[1], part).tobytes(), part
 
 
+def test_both_forms_agree_on_finer_bars():
+    history = generated_history("BTCUSDT", days=90)
+    outputs = []
+    for path in (CARDS / "channel_breakout.yaml", CARDS / "python" / "channel_breakout_python.yaml"):
+        text = path.read_text().replace("{exec: 1h, htf: 4h}", "{exec: 1h, htf: 4h, detail: 15m}")
+        prepared = prepare_history(plan_card(card_from_text(text, path.name)), history)
+        assert prepared.detail is not None
+        outputs.append(simulated(prepared))
+    assert len(outputs[0].trades) > 10
+    for part in ("equity", "position_size", "used_margin", "fills", "trades", "payments", "rejects"):
+        assert getattr(outputs[0], part).tobytes() == getattr(outputs[1], part).tobytes(), part
+
+
 def test_another_version_of_the_code_is_refused_and_another_hash():
     plan = plan_of(Watcher)
     with pytest.raises(CardError, match=r"version: is not that of the code, which is 1\.0\.0"):
