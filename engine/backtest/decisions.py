@@ -28,6 +28,7 @@ def decisions(plan: CardPlan, history: History, window: Window) -> BarSignals:
 
     There are none before everything a decision may look at is warm. Outside the card's trading session there
     are no entries; where it closes positions then, both exits are signalled there.
+    A card whose signals come from Python has no others here; `engine.backtest.strategy_run` asks for them.
 
     Raises
     ------
