@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,3 +96,27 @@ def test_the_two_forms_of_a_card_say_the_same_but_for_their_signals(name):
         key: python[key] for key in python.keys() - own
     }
     assert python["id"] == f"{name}_python"
+
+
+def digest(name: str) -> str:
+    """Return the hash of what the form in Python leaves behind on one random market."""
+    plan = twins(name, ORDERS[0], POLICIES[2], STOPS[0], LEVERAGES[0])[1]
+    output = simulated(prepare_history(plan, random_history(11, bars=250)))
+    return hashlib.sha256(output.equity.tobytes() + output.trades.tobytes()).hexdigest()
+
+
+def test_without_the_compiler_it_is_the_same_to_the_bit():
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from test_backtest_strategy_twins import *\n"
+        "print(*map(digest, TWINS))"
+    )
+    plain = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        cwd=CARDS.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert plain.stdout.split() == [digest(name) for name in TWINS]
