@@ -122,7 +122,12 @@ def daily_returns(
         return np.empty(0)
     first_end = ((int(ts[0]) + bar_ms - 1) // DAY_MS + 1) * DAY_MS
     day_ends = np.arange(first_end, int(ts[-1]) + bar_ms + DAY_MS, DAY_MS)
-    last_bars = np.unique(np.searchsorted(ts, day_ends - bar_ms, side="right") - 1)
+    if bar_ms and int(ts[-1]) - int(ts[0]) == (len(ts) - 1) * bar_ms:
+        # without a hole the places are known, and the times need not be looked through
+        at_ends = np.minimum((day_ends - bar_ms - ts[0]) // bar_ms, len(ts) - 1)
+    else:
+        at_ends = np.searchsorted(ts, day_ends - bar_ms, side="right") - 1
+    last_bars = np.unique(at_ends)
     points = np.concatenate(([starting_equity_usdt], equity[last_bars]))
     blown = np.flatnonzero(points <= 0)
     if len(blown):
