@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from engine.sim.records import Floats, Records
 from sim_market import MINUTE, contract
 
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
+from engine.sim.records import Floats, Records
 from engine.sim.state import DistanceKind, EntryKind, Reprice, SizingKind, TimeInForce
 
 TICK, LOT = 0.01, 0.001
