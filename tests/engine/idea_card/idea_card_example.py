@@ -55,7 +55,13 @@ promotion:
   max_liquidations: 0
 """
 
-REMOVED = object()
+
+class _Removed:
+    def __repr__(self) -> str:
+        return "REMOVED"
+
+
+REMOVED = _Removed()
 """Stands for a key that is taken away."""
 
 type Path_ = tuple[str | int, ...]
