@@ -193,8 +193,10 @@ def new_account(
     if len(signals.bits) != count:
         raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
     if room is None:
-        # About a fill a signal; what is not written costs nothing, what has to grow is copied.
-        room = Room(min(max(np.count_nonzero(signals.bits), _FIRST_CAPACITY), _LARGEST_FIRST_CAPACITY))
+        # An entry and an exit a signal at most, as a rule; what is not written costs nothing, what has to
+        # grow is copied.
+        expected = 2 * int(np.count_nonzero(signals.bits)) + _FIRST_CAPACITY
+        room = Room(min(expected, _LARGEST_FIRST_CAPACITY))
     book_length = count if book else 0
     fills, trades = room.books()
     return Account(
