@@ -23,7 +23,9 @@ class Trade:
     environment: dict[str, str]
 
     def __call__(self, *arguments: str, **environment: str) -> Result:
-        return CliRunner().invoke(app, list(arguments), env=self.environment | environment)
+        # a terminal wide enough for every table, however wide the one is the tests were started from
+        wide = {"COLUMNS": "160"}
+        return CliRunner().invoke(app, list(arguments), env=wide | self.environment | environment)
 
     def json(self, *arguments: str) -> dict[str, Any]:
         result = self(*arguments, "--json")
