@@ -21,8 +21,8 @@ from engine.sim.records import (
     Books,
     Floats,
     Records,
+    blank_records,
     new_position,
-    new_records,
     new_wallet,
     with_room_for_as_many,
 )
@@ -58,9 +58,9 @@ class SimulatedExchange:
         self._funding = (funding.ts, funding.rate, funding.mark_price)
         self._starting_equity = starting_equity_usdt
         self._needed_fills = int(room_for_fills(tiers))
-        self._fills = new_records(64 + self._needed_fills, FILL_DTYPE).view(np.ndarray)
-        self._trades = new_records(64, TRADE_DTYPE).view(np.ndarray)
-        self._payments = new_records(len(funding), PAYMENT_DTYPE).view(np.ndarray)
+        self._fills = blank_records(64 + self._needed_fills, FILL_DTYPE).view(np.ndarray)
+        self._trades = blank_records(64, TRADE_DTYPE).view(np.ndarray)
+        self._payments = blank_records(len(funding), PAYMENT_DTYPE).view(np.ndarray)
         self._rejects = np.zeros(len(RejectReason), np.int64)
         self._bar = -1
         self._is_decided = True

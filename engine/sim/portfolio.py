@@ -25,6 +25,7 @@ from engine.sim.records import (
     FundingArrays,
     Integers,
     Records,
+    blank_records,
     new_position,
     new_records,
     new_wallet,
@@ -127,9 +128,9 @@ def simulate_portfolio(
         positions[number] = new_position(member.funding.ts, number)[0]
     terms = _terms(members)
     books = Books(
-        new_records(_FIRST_CAPACITY + terms.fills_needed, FILL_DTYPE),
-        new_records(_FIRST_CAPACITY // 2 + 4 * len(members), TRADE_DTYPE),
-        new_records(sum(len(member.funding) for member in members), PAYMENT_DTYPE),
+        blank_records(_FIRST_CAPACITY + terms.fills_needed, FILL_DTYPE),
+        blank_records(_FIRST_CAPACITY // 2 + 4 * len(members), TRADE_DTYPE),
+        blank_records(sum(len(member.funding) for member in members), PAYMENT_DTYPE),
         np.zeros(0, np.int64),
     )
     rejects = np.zeros((len(members), len(RejectReason)), np.int64)

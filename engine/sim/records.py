@@ -285,8 +285,13 @@ def new_records(count: int, dtype: RecordType) -> Records:
     return np.zeros(count, dtype).view(np.recarray)
 
 
+def blank_records(count: int, dtype: RecordType) -> Records:
+    """Return `count` records to write on: those of the books, of which every field is written."""
+    return np.empty(count, dtype).view(np.recarray)
+
+
 def with_room_for_as_many(records: Records) -> Records:
-    """Return the records with as many free ones after them."""
-    grown = new_records(2 * len(records), records.dtype)
+    """Return the records with as many blank ones after them."""
+    grown = blank_records(2 * len(records), records.dtype)
     grown[: len(records)] = records
     return grown

@@ -22,8 +22,8 @@ from engine.sim.records import (
     FundingArrays,
     Integers,
     Records,
+    blank_records,
     new_position,
-    new_records,
     new_wallet,
     with_room_for_as_many,
 )
@@ -140,9 +140,8 @@ class Room:
 
     def __init__(self, fills: int = _FIRST_CAPACITY) -> None:
         self._equity = np.empty(0)
-        self._fills = new_records(fills, FILL_DTYPE)
-        self._trades = new_records(fills // 2, TRADE_DTYPE)
-        self._used = (0, 0)
+        self._fills = blank_records(fills, FILL_DTYPE)
+        self._trades = blank_records(fills // 2, TRADE_DTYPE)
 
     def equity(self, count: int) -> Floats:
         """Return an array for the equity of `count` bars."""
@@ -151,15 +150,12 @@ class Room:
         return self._equity
 
     def books(self) -> tuple[Records, Records]:
-        """Return records of zeros for fills and trades."""
-        fills, trades = self._used
-        self._fills.view(np.uint8)[: fills * FILL_DTYPE.itemsize] = 0
-        self._trades.view(np.uint8)[: trades * TRADE_DTYPE.itemsize] = 0
+        """Return records for fills and trades."""
         return self._fills, self._trades
 
-    def keep(self, books: Books, fills: int, trades: int) -> None:
-        """Take over the records of a run that has used so many of them."""
-        self._fills, self._trades, self._used = books.fills, books.trades, (fills, trades)
+    def keep(self, books: Books) -> None:
+        """Take over the records of a run, which may have grown."""
+        self._fills, self._trades = books.fills, books.trades
 
 
 @dataclass(eq=False)
@@ -206,7 +202,7 @@ def new_account(
         Books(
             fills,
             trades,
-            new_records(len(funding), PAYMENT_DTYPE),
+            blank_records(len(funding), PAYMENT_DTYPE),
             np.zeros(len(RejectReason), np.int64),
         ),
         Curves(room.equity(count), np.empty(book_length), np.empty(book_length)),
@@ -239,7 +235,7 @@ def close_account(
         curves.equity[bars - 1] = wallet.equity
         curves.position_size[bars - 1 : bars] = 0.0
         curves.used_margin[bars - 1 : bars] = 0.0
-    account.room.keep(books, int(wallet.fills), int(wallet.trades))
+    account.room.keep(books)
     return SimulationOutput(
         bars=bars,
         equity=curves.equity[:bars],
