@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.backtest.prepare import PreparedFrame
+from engine.sim.detail import DetailBars
 from engine.sim.records import Records
 from engine.sim.simulate import Room, SimulationOutput, simulate
 from engine.sim.simulate_detailed import simulate_detailed
@@ -80,22 +81,7 @@ def simulated(prepared: PreparedFrame, *, book: bool = True, room: Room | None =
     StrategyError
         If the card's strategy in Python fails.
     """
-    if prepared.detail is None:
-        return _simulated_plain(prepared, book=book, room=room)
-    if prepared.plan.strategy is not None:
-        from engine.backtest.strategy_run import run_strategy
-
-        return run_strategy(prepared, detail=prepared.detail)
-    return simulate_detailed(
-        prepared.detail,
-        prepared.signals,
-        prepared.funding,
-        prepared.contract,
-        prepared.tiers,
-        prepared.plan.card.account.starting_equity_usdt,
-        book=book,
-        room=room,
-    )
+    return _driven(prepared, prepared.detail, book=book, room=room)
 
 
 def compared(prepared: PreparedFrame, output: SimulationOutput) -> DetailReport | None:
@@ -115,7 +101,7 @@ def compared(prepared: PreparedFrame, output: SimulationOutput) -> DetailReport 
     detail, timeframe = prepared.detail, prepared.plan.card.timeframes.detail
     if detail is None or timeframe is None:
         return None
-    plain = _simulated_plain(prepared, book=False, room=None)
+    plain = _driven(prepared, None, book=False, room=None)
     starting_equity = float(prepared.plan.card.account.starting_equity_usdt)
     covered = int((detail.first[: output.bars] >= 0).sum())
     return DetailReport(
@@ -132,22 +118,25 @@ def compared(prepared: PreparedFrame, output: SimulationOutput) -> DetailReport 
     )
 
 
-def _simulated_plain(prepared: PreparedFrame, *, book: bool, room: Room | None) -> SimulationOutput:
+def _driven(
+    prepared: PreparedFrame, detail: DetailBars | None, *, book: bool, room: Room | None
+) -> SimulationOutput:
+    """Run a prepared card on finer bars, or on its exec bars alone, by the driver it needs."""
     if prepared.plan.strategy is not None:
         # most runs do without this driver, and a new process is to begin quickly
         from engine.backtest.strategy_run import run_strategy
 
-        return run_strategy(prepared)
-    return simulate(
-        prepared.bars,
+        return run_strategy(prepared, detail=detail)
+    terms = (
         prepared.signals,
         prepared.funding,
         prepared.contract,
         prepared.tiers,
         prepared.plan.card.account.starting_equity_usdt,
-        book=book,
-        room=room,
     )
+    if detail is None:
+        return simulate(prepared.bars, *terms, book=book, room=room)
+    return simulate_detailed(detail, *terms, book=book, room=room)
 
 
 def _changed(before: Records, after: Records) -> int:

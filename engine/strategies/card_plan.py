@@ -16,16 +16,12 @@ from engine.features.checks import check_feature
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.features import FeatureSpec
 from engine.idea_card.load import load_cards, load_space
-from engine.idea_card.stops import AtrMultipleStop, TrailingAtrStop
-from engine.idea_card.targets import AtrMultipleTarget
 from engine.idea_card.yaml_source import key_path
 from engine.rules.names import NameTable, Reference, UnknownName
 from engine.rules.parse import parse_signal_rules
 from engine.rules.rule_set import RuleSet
 from engine.strategies.planned import PlannedStrategy, plan_strategy
 from engine.strategies.registry import STRATEGIES, StrategyRegistry
-
-_STOPS_OF_A_FEATURE = (AtrMultipleStop, TrailingAtrStop)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,19 +41,6 @@ class CardPlan:
     def level_references(self) -> tuple[Reference, ...]:
         """The features the orders look at, in the order of the card's `level_features`."""
         return tuple(self._feature(name) for name in self.card.level_features)
-
-    @property
-    def stop_reference(self) -> Reference | None:
-        """The feature whose multiple is the stop's distance, or None."""
-        stop = self.card.risk_model.stop_loss
-        return self._feature(stop.feature) if isinstance(stop, _STOPS_OF_A_FEATURE) else None
-
-    @property
-    def target_reference(self) -> Reference | None:
-        """The feature whose multiple is the target's distance, or None."""
-        targets = self.card.risk_model.take_profit
-        target = targets[0] if isinstance(targets, tuple) else targets
-        return self._feature(target.feature) if isinstance(target, AtrMultipleTarget) else None
 
     def features_of(self, role: str) -> dict[str, FeatureSpec]:
         """Return the features computed on the timeframe of `role`, by name."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sim_detail import made_of, run_bar_by_bar, without
+from sim_jit import said_with_and_without_the_compiler
 from sim_market import MINUTE, bars
 from sim_random import RandomCase, random_bars, random_case, random_funding, random_signals
 
@@ -103,16 +101,7 @@ def test_plain_python_equals_the_compiled_loop() -> None:
         "from test_sim_detail_drivers import print_digests\n"
         "print_digests()\n"
     )
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", script, str(Path(__file__).parent)],
-            env=os.environ | {"NUMBA_DISABLE_JIT": jit_off},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for jit_off in ("0", "1")
-    ]
+    outputs = said_with_and_without_the_compiler(script)
     assert outputs[0].count("\n") == 8
     assert outputs[0] == outputs[1]
 

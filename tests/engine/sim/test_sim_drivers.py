@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sim_jit import said_with_and_without_the_compiler
 from sim_market import MINUTE, contract
 
 from engine.sim.exchange import Bar, SimulatedExchange
@@ -157,7 +153,7 @@ def test_step_by_step_equals_the_compiled_loop(seed: int) -> None:
     assert exchange.ledger.cash == output.cash
 
 
-def test_plain_python_equals_the_compiled_loop(tmp_path: Path) -> None:
+def test_plain_python_equals_the_compiled_loop() -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from test_sim_drivers import *\n"
@@ -167,16 +163,7 @@ def test_plain_python_equals_the_compiled_loop(tmp_path: Path) -> None:
         "    output = simulate(bars, wanted, events, rules, TIERS, 1000.0)\n"
         "    print(hashlib.sha256(digest(output)).hexdigest())\n"
     )
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", script, str(Path(__file__).parent)],
-            env=os.environ | {"NUMBA_DISABLE_JIT": jit_off},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for jit_off in ("0", "1")
-    ]
+    outputs = said_with_and_without_the_compiler(script)
     assert outputs[0].count("\n") == 8
     assert outputs[0] == outputs[1]
 
