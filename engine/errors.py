@@ -77,7 +77,19 @@ class SchemaViolation(DataError):
 
 
 class ExchangeError(TradeError):
-    """The exchange refused a request or answered what cannot be used."""
+    """The exchange refused a request or answered what cannot be used.
+
+    Parameters
+    ----------
+    problem, way_out : str
+        As of `TradeError`.
+    ret_code : int, optional
+        Bybit's own code (`retCode`), where it gave one.
+    """
+
+    def __init__(self, problem: str, *, way_out: str = "", ret_code: int | None = None) -> None:
+        self.ret_code = ret_code
+        super().__init__(problem, way_out=way_out)
 
 
 class ExchangeUnavailable(ExchangeError):
