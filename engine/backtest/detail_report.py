@@ -11,7 +11,7 @@ import numpy as np
 from engine.backtest.prepare import PreparedFrame
 from engine.sim.detail import DetailBars
 from engine.sim.records import Records
-from engine.sim.simulate import Room, SimulationOutput, simulate
+from engine.sim.simulate import SimulationOutput, simulate
 from engine.sim.simulate_detailed import simulate_detailed
 from engine.timeframes import Timeframe
 
@@ -65,13 +65,13 @@ class DetailReport:
         return cls(**fields | {"timeframe": Timeframe.parse(plain["timeframe"])})
 
 
-def simulated(prepared: PreparedFrame, *, book: bool = True, room: Room | None = None) -> SimulationOutput:
+def simulated(prepared: PreparedFrame, *, book: bool = True) -> SimulationOutput:
     """Run a prepared card with the driver it needs, on finer bars where it has them.
 
     Parameters
     ----------
     prepared : PreparedFrame
-    book, room
+    book : bool
         As for `simulate`.
 
     Raises
@@ -81,7 +81,7 @@ def simulated(prepared: PreparedFrame, *, book: bool = True, room: Room | None =
     StrategyError
         If the card's strategy in Python fails.
     """
-    return _driven(prepared, prepared.detail, book=book, room=room)
+    return _driven(prepared, prepared.detail, book=book)
 
 
 def compared(prepared: PreparedFrame, output: SimulationOutput) -> DetailReport | None:
@@ -101,7 +101,7 @@ def compared(prepared: PreparedFrame, output: SimulationOutput) -> DetailReport 
     detail, timeframe = prepared.detail, prepared.plan.card.timeframes.detail
     if detail is None or timeframe is None:
         return None
-    plain = _driven(prepared, None, book=False, room=None)
+    plain = _driven(prepared, None, book=False)
     starting_equity = float(prepared.plan.card.account.starting_equity_usdt)
     covered = int((detail.first[: output.bars] >= 0).sum())
     return DetailReport(
@@ -118,9 +118,7 @@ def compared(prepared: PreparedFrame, output: SimulationOutput) -> DetailReport 
     )
 
 
-def _driven(
-    prepared: PreparedFrame, detail: DetailBars | None, *, book: bool, room: Room | None
-) -> SimulationOutput:
+def _driven(prepared: PreparedFrame, detail: DetailBars | None, *, book: bool) -> SimulationOutput:
     """Run a prepared card on finer bars, or on its exec bars alone, by the driver it needs."""
     if prepared.plan.strategy is not None:
         # most runs do without this driver, and a new process is to begin quickly
@@ -135,8 +133,8 @@ def _driven(
         prepared.plan.card.account.starting_equity_usdt,
     )
     if detail is None:
-        return simulate(prepared.bars, *terms, book=book, room=room)
-    return simulate_detailed(detail, *terms, book=book, room=room)
+        return simulate(prepared.bars, *terms, book=book)
+    return simulate_detailed(detail, *terms, book=book)
 
 
 def _changed(before: Records, after: Records) -> int:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.backtest.detail_report import simulated
 from engine.backtest.prepare import PreparedFrame
-from engine.compiled import compiled
 from engine.metrics.basic import BasicMetrics, basic_metrics
-from engine.sim.records import Floats, Records
-from engine.sim.simulate import Room, SimulationOutput
-from engine.sim.state import FillReason
+from engine.metrics.returns import last_bars_of_days
+from engine.sim.side_by_side import SIDE_BY_SIDE, AccountRun, AccountTerms, simulate_side_by_side
+from engine.sim.simulate import SimulationOutput
+from engine.sim.summary import deepest_drawdown, new_summaries, summarise_trades
 
 if TYPE_CHECKING:
     from engine.backtest.result import BacktestResult
@@ -35,54 +36,93 @@ def measure(result: BacktestResult) -> Metrics:
     )
 
 
-def evaluate(prepared: PreparedFrame, *, room: Room | None = None) -> BasicMetrics:
+def evaluate(prepared: PreparedFrame) -> BasicMetrics:
     """Run a prepared card and return its basic metrics, without making frames on the way.
 
     Parameters
     ----------
     prepared : PreparedFrame
-    room : Room, optional
-        For who evaluates many cards one after another.
 
     Raises
     ------
     SimulationError
         If the signals do not belong to the bars.
     """
-    return basic_metrics_of(prepared, simulated(prepared, book=False, room=room))
+    [metrics] = evaluate_all([prepared])
+    return metrics
+
+
+def evaluate_all(prepared: Sequence[PreparedFrame]) -> list[BasicMetrics]:
+    """Return the basic metrics of each prepared card, as `evaluate` does, in their order.
+
+    Those that run over the same bars run side by side, which is quicker than one after another.
+
+    Parameters
+    ----------
+    prepared : sequence of PreparedFrame
+
+    Raises
+    ------
+    SimulationError
+        If the signals do not belong to the bars.
+    """
+    found: dict[int, BasicMetrics] = {}
+    beside: dict[int, list[int]] = {}
+    for number, each in enumerate(prepared):
+        if each.runs_on_plain_bars:
+            beside.setdefault(id(each.bars), []).append(number)
+        else:
+            found[number] = basic_metrics_of(each, simulated(each, book=False))
+    for numbers in beside.values():
+        for start in range(0, len(numbers), SIDE_BY_SIDE):
+            together = numbers[start : start + SIDE_BY_SIDE]
+            for number, run in zip(
+                together, _run_together([prepared[each] for each in together]), strict=True
+            ):
+                found[number] = _metrics_of(prepared[number], run)
+    return [found[number] for number in range(len(prepared))]
 
 
 def basic_metrics_of(prepared: PreparedFrame, output: SimulationOutput) -> BasicMetrics:
     """Return the basic metrics of what a prepared run has left behind."""
-    bars, trades = prepared.bars, output.trades
-    net_pnl = np.empty(len(trades))
-    held, liquidations, ambiguous = _tally(trades, int(FillReason.LIQUIDATION), net_pnl)
-    return basic_metrics(
-        bars.ts_open[: output.bars],
-        output.equity,
-        bar_ms=bars.bar_ms,
-        bars_per_year=prepared.plan.card.timeframes.exec.bars_per_year(),
-        starting_equity_usdt=float(prepared.plan.card.account.starting_equity_usdt),
+    day_ends = last_bars_of_days(prepared.bars.ts_open[: output.bars], prepared.bars.bar_ms)
+    net_pnl = np.empty(len(output.trades))
+    summaries = new_summaries(1, prepared.starting_equity_usdt)
+    summarise_trades(summaries, output.trades, net_pnl)
+    summary = summaries[0]
+    run = AccountRun(
+        bars=output.bars,
+        day_equity=output.equity[day_ends],
+        deepest_drawdown=deepest_drawdown(output.equity, prepared.starting_equity_usdt),
         trade_net_pnl=net_pnl,
-        bars_held=int(held),
-        fees_usdt=float(output.fills.fee.sum()),
-        funding_usdt=float(output.payments.amount.sum()),
-        liquidations=int(liquidations),
-        ambiguous_trades=int(ambiguous),
+        fill_fees=output.fills.fee,
+        payments=output.payments.amount,
+        bars_held=int(summary.bars_held),
+        liquidations=int(summary.liquidations),
+        ambiguous_trades=int(summary.ambiguous_trades),
     )
+    return _metrics_of(prepared, run)
 
 
-@compiled
-def _tally(trades: Records, liquidation: int, net_pnl: Floats) -> tuple[int, int, int]:
-    """Write each trade's net PnL; return the bars held, the liquidations and the ambiguous trades.
+def _run_together(prepared: Sequence[PreparedFrame]) -> list[AccountRun]:
+    """Run cards over the bars they share."""
+    first = prepared[0]
+    day_ends = last_bars_of_days(first.bars.ts_open, first.bars.bar_ms)
+    terms = [AccountTerms(each.signals, each.contract, each.starting_equity_usdt) for each in prepared]
+    return simulate_side_by_side(first.bars, first.funding, first.tiers, day_ends, terms)
 
-    Once over the records: they are long, and a column of them at a time is six times as many cache misses.
-    """
-    held, liquidations, ambiguous = 0, 0, 0
-    for index in range(len(trades)):
-        trade = trades[index]
-        net_pnl[index] = trade.gross_pnl - trade.fees + trade.funding
-        held += trade.bars_held
-        liquidations += trade.reason == liquidation
-        ambiguous += trade.ambiguous
-    return held, liquidations, ambiguous
+
+def _metrics_of(prepared: PreparedFrame, run: AccountRun) -> BasicMetrics:
+    return basic_metrics(
+        run.day_equity,
+        bars=run.bars,
+        bars_per_year=prepared.plan.card.timeframes.exec.bars_per_year(),
+        starting_equity_usdt=prepared.starting_equity_usdt,
+        deepest_drawdown=run.deepest_drawdown,
+        trade_net_pnl=run.trade_net_pnl,
+        bars_held=run.bars_held,
+        fees_usdt=float(run.fill_fees.sum()),
+        funding_usdt=float(run.payments.sum()),
+        liquidations=run.liquidations,
+        ambiguous_trades=run.ambiguous_trades,
+    )

@@ -19,10 +19,12 @@ from engine.hashing import hash_of
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 from engine.market_data.store import HistoricalDataStore
 from engine.metrics.basic import BasicMetrics, basic_metrics
+from engine.metrics.returns import last_bars_of_days
 from engine.metrics.trades import profit_factor, win_rate_pct
 from engine.sim.portfolio import PortfolioMember, PortfolioOutput, simulate_portfolio
 from engine.sim.records import Flags, Floats, Integers, Records
 from engine.sim.state import FillReason, RejectReason, StopReason
+from engine.sim.summary import deepest_drawdown
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
 
@@ -91,11 +93,11 @@ def evaluate_portfolio(
     output = _simulated(prepared, starting_equity_usdt, max_open_positions)
     trades = output.trades
     return basic_metrics(
-        output.ts_open,
-        output.equity,
-        bar_ms=prepared[0].bars.bar_ms,
+        output.equity[last_bars_of_days(output.ts_open, prepared[0].bars.bar_ms)],
+        bars=len(output.equity),
         bars_per_year=prepared[0].plan.card.timeframes.exec.bars_per_year(),
         starting_equity_usdt=float(starting_equity_usdt),
+        deepest_drawdown=deepest_drawdown(output.equity, float(starting_equity_usdt)),
         trade_net_pnl=trades.gross_pnl - trades.fees + trades.funding,
         bars_held=int((output.open_positions > 0).sum()),
         fees_usdt=float(output.fills.fee.sum()),

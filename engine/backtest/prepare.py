@@ -61,6 +61,16 @@ class PreparedFrame:
         return self.history.symbol
 
     @property
+    def starting_equity_usdt(self) -> float:
+        """The wallet balance before the first bar."""
+        return float(self.plan.card.account.starting_equity_usdt)
+
+    @property
+    def runs_on_plain_bars(self) -> bool:
+        """Whether the card's conditions decide on exec bars that have no finer ones inside them."""
+        return self.plan.strategy is None and self.detail is None
+
+    @property
     def data_fingerprint(self) -> str:
         """Hash of the candles, the funding events and the instrument rules the run may look at."""
         return self.history.data_fingerprint

@@ -11,23 +11,25 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
 from typing import Protocol
 
 from engine.backtest.sweep_results import SetMetrics, SetResult
 from engine.errors import ConfigurationError
 from engine.idea_card.parameter_space import Binding, ParameterSpace
+from engine.sim.side_by_side import SIDE_BY_SIDE
 from engine.strategies.card_plan import CardPlan, plan_card, replan
 
 
 class SetRunner(Protocol):
-    """Runs planned cards over one history. Belongs to one thread: it may keep buffers between calls."""
+    """Runs planned cards over one history. Belongs to one thread."""
 
     def run_id(self, plan: CardPlan) -> str:
         """Return the id of the run of `plan` over this history."""
         ...
 
-    def metrics(self, plan: CardPlan) -> SetMetrics:
-        """Return the metrics of `plan` over this history, always the same names in the same order."""
+    def metrics(self, plans: Sequence[CardPlan]) -> Sequence[SetMetrics]:
+        """Return the metrics of each of `plans`, always the same names in the same order."""
         ...
 
 
@@ -67,15 +69,24 @@ def run_sweep(
         raise ConfigurationError(f"a sweep cannot have {workers} workers", way_out="give it one or more")
     known = finished or {}
     first = plan_card(space.card)
-    work = _Positions(len(sets))
+    # Few sets are dealt out in small batches, so that the workers are done at the same time.
+    work = _Positions(len(sets), min(SIDE_BY_SIDE, -(-len(sets) // (4 * workers))))
     done: queue.SimpleQueue[tuple[int, SetResult, bool] | None] = queue.SimpleQueue()
     results: dict[int, SetResult] = {}
 
     def worker() -> None:
         try:
             runner = new_runner()
-            for position in work:
-                done.put((position, *_result(space, first, sets[position], runner, known)))
+            for positions in work:
+                plans: list[CardPlan] = []
+                try:
+                    plans.extend(replan(space.bind_complete(sets[position]), first) for position in positions)
+                finally:
+                    # a set that makes no card does not take those before it along
+                    found = _results(plans, runner, known)
+                    for position, (plan, run_id, metrics) in zip(positions, found, strict=False):
+                        result = SetResult(sets[position], plan.system_hash, run_id, metrics)
+                        done.put((position, result, run_id in known))
         finally:
             # Without an error there is nothing left to hand out; after one there is to be nothing more.
             work.stop()
@@ -109,35 +120,34 @@ def run_sweep(
     return tuple(results[position] for position in range(len(sets)))
 
 
-def _result(
-    space: ParameterSpace,
-    first: CardPlan,
-    binding: Binding,
-    runner: SetRunner,
-    known: Mapping[str, SetMetrics],
-) -> tuple[SetResult, bool]:
-    plan = replan(space.bind_complete(binding), first)
-    run_id = runner.run_id(plan)
-    was_finished = run_id in known
-    metrics = known[run_id] if was_finished else runner.metrics(plan)
-    return SetResult(binding, plan.system_hash, run_id, metrics), was_finished
+def _results(
+    plans: Sequence[CardPlan], runner: SetRunner, known: Mapping[str, SetMetrics]
+) -> list[tuple[CardPlan, str, SetMetrics]]:
+    run_ids = [runner.run_id(plan) for plan in plans]
+    new = [(plan, run_id) for plan, run_id in zip(plans, run_ids, strict=True) if run_id not in known]
+    computed = runner.metrics([plan for plan, _ in new])
+    metrics = {run_id: found for (_, run_id), found in zip(new, computed, strict=True)}
+    return [
+        (plan, run_id, metrics[run_id] if run_id in metrics else known[run_id])
+        for plan, run_id in zip(plans, run_ids, strict=True)
+    ]
 
 
 class _Positions:
-    """Hands out 0, 1, 2 … to whichever thread asks next, until the end or until it is stopped."""
+    """Hands out 0, 1, 2 … by some at a time to whichever thread asks next, until the end or until stopped."""
 
-    def __init__(self, count: int) -> None:
-        self._positions = iter(range(count))
+    def __init__(self, count: int, at_once: int) -> None:
+        self._batches = batched(range(count), at_once)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
         while not self._stopped.is_set():
             with self._lock:
-                position = next(self._positions, None)
-            if position is None:
+                positions = next(self._batches, None)
+            if positions is None:
                 return
-            yield position
+            yield positions
 
     def stop(self) -> None:
         """Hand out no more."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from engine.backtest.engine import run_id_of
 from engine.backtest.history import History
-from engine.backtest.measure import evaluate
+from engine.backtest.measure import evaluate_all
 from engine.backtest.prepare import prepare_history
 from engine.backtest.runner import history_from_store
 from engine.backtest.sweep_results import SetMetrics
@@ -14,7 +15,6 @@ from engine.errors import ConfigurationError
 from engine.idea_card.card import IdeaCard
 from engine.market_data.store import HistoricalDataStore
 from engine.metrics.basic import BasicMetrics
-from engine.sim.simulate import Room
 from engine.strategies.card_plan import CardPlan
 
 SWEPT_METRICS = tuple(field.name for field in fields(BasicMetrics))
@@ -66,7 +66,7 @@ class SweepHistory:
 
 
 class SweepRunner:
-    """Runs planned cards one after another, and writes the output of each over that of the one before.
+    """Runs planned cards over one history.
 
     Parameters
     ----------
@@ -75,18 +75,20 @@ class SweepRunner:
 
     def __init__(self, swept: SweepHistory) -> None:
         self._swept = swept
-        self._room = Room()
 
     def run_id(self, plan: CardPlan) -> str:
         """Return the id of the run of `plan`. Raises as `SweepHistory.window` does."""
         history, window = self._swept.history, self._swept.window(plan.card)
         return run_id_of(plan.system_hash, history.data_fingerprint, history.symbol, window)
 
-    def metrics(self, plan: CardPlan) -> SetMetrics:
-        """Return the basic metrics of `plan`. Raises as `prepare_history` does."""
+    def metrics(self, plans: Sequence[CardPlan]) -> list[SetMetrics]:
+        """Return the basic metrics of each of `plans`. Raises as `prepare_history` does."""
         swept = self._swept
-        prepared = prepare_history(plan, swept.history, start_ms=swept.start_ms, end_ms=swept.end_ms)
-        return vars(evaluate(prepared, room=self._room))
+        prepared = [
+            prepare_history(plan, swept.history, start_ms=swept.start_ms, end_ms=swept.end_ms)
+            for plan in plans
+        ]
+        return [vars(each) for each in evaluate_all(prepared)]
 
 
 def sweep_from_store(

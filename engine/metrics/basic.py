@@ -1,4 +1,4 @@
-"""The few figures a sweep compares its sets by, from arrays and in one pass over the equity.
+"""The few figures a sweep compares its sets by, from what is added up while a card runs.
 
 Each is defined as the metric of the same name in `engine.metrics.compute`, and has its value.
 """
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics.drawdown import deepest_drawdown
 from engine.metrics.exposure import time_in_market_pct
-from engine.metrics.returns import DAYS_PER_YEAR, cagr_pct, daily_returns, sharpe, sortino
+from engine.metrics.returns import DAYS_PER_YEAR, cagr_pct, returns_between, sharpe, sortino
 from engine.metrics.trades import profit_factor, win_rate_pct
 
 
@@ -36,12 +35,12 @@ class BasicMetrics:
 
 
 def basic_metrics(
-    ts_open: NDArray[np.int64],
-    equity: NDArray[np.float64],
+    day_equity: NDArray[np.float64],
     *,
-    bar_ms: int,
+    bars: int,
     bars_per_year: float,
     starting_equity_usdt: float,
+    deepest_drawdown: float,
     trade_net_pnl: NDArray[np.float64],
     bars_held: int,
     fees_usdt: float,
@@ -53,16 +52,16 @@ def basic_metrics(
 
     Parameters
     ----------
-    ts_open : int64 array of shape (bars,)
-        UTC milliseconds, ascending.
-    equity : float64 array of shape (bars,)
-        Equity in USDT at each close.
-    bar_ms : int
-        Length of a bar.
+    day_equity : float64 array of shape (days,)
+        Equity in USDT at the last bar of each day; see `last_bars_of_days`.
+    bars : int
+        Bars of the run.
     bars_per_year : float
         `Timeframe.bars_per_year()` of the run.
     starting_equity_usdt : float
         Equity before the first bar, above zero.
+    deepest_drawdown : float
+        Largest fall as a fraction of the peak before it, over the equity of every bar.
     trade_net_pnl : float64 array of shape (trades,)
         Net PnL of each closed trade, USDT.
     bars_held : int
@@ -71,13 +70,13 @@ def basic_metrics(
         Sums over fills and funding payments; funding is above zero where it was received.
     liquidations, ambiguous_trades : int
     """
-    final = float(equity[-1]) if len(equity) else starting_equity_usdt
+    final = float(day_equity[-1]) if len(day_equity) else starting_equity_usdt
     periods = min(DAYS_PER_YEAR, bars_per_year)
-    returns = daily_returns(ts_open, equity, starting_equity_usdt=starting_equity_usdt, bar_ms=bar_ms)
+    returns = returns_between(day_equity, starting_equity_usdt=starting_equity_usdt)
     return BasicMetrics(
         net_return_pct=(final / starting_equity_usdt - 1) * 100,
-        cagr_pct=cagr_pct(starting_equity_usdt, final, years=len(equity) / bars_per_year),
-        max_drawdown_pct=deepest_drawdown(equity, starting_equity_usdt) * 100,
+        cagr_pct=cagr_pct(starting_equity_usdt, final, years=bars / bars_per_year),
+        max_drawdown_pct=deepest_drawdown * 100,
         sharpe=sharpe(returns, periods),
         sortino=sortino(returns, periods),
         trades=len(trade_net_pnl),
@@ -85,7 +84,7 @@ def basic_metrics(
         profit_factor=profit_factor(trade_net_pnl),
         fees_usdt=fees_usdt,
         funding_usdt=funding_usdt,
-        time_in_market_pct=time_in_market_pct(bars_held, len(equity)),
+        time_in_market_pct=time_in_market_pct(bars_held, bars),
         liquidations=liquidations,
         ambiguous_trades=ambiguous_trades,
     )

@@ -94,26 +94,3 @@ def calmar(cagr_pct: float, max_drawdown_pct: float) -> float:
     NaN where there was no drawdown or where the CAGR is not defined.
     """
     return cagr_pct / max_drawdown_pct if max_drawdown_pct > 0 else math.nan
-
-
-@compiled
-def deepest_drawdown(equity: NDArray[np.float64], starting_equity_usdt: float) -> float:
-    """Return the deepest fall as a fraction of the peak before it; 0 where the equity never fell.
-
-    The largest `(peak - E) / peak`. Bars are taken in blocks: one without a new peak needs its lowest value
-    only.
-    """
-    peak, deepest = starting_equity_usdt, 0.0
-    for start in range(0, equity.size, 256):
-        block = equity[start : min(start + 256, equity.size)]
-        highest, lowest = block[0], block[0]
-        for i in range(block.size):
-            highest, lowest = max(highest, block[i]), min(lowest, block[i])
-        if highest <= peak:
-            # without a new peak the lowest value is the deepest fall
-            deepest = max(deepest, (peak - lowest) / peak)
-            continue
-        for i in range(block.size):
-            peak = max(peak, block[i])
-            deepest = max(deepest, (peak - block[i]) / peak)
-    return deepest

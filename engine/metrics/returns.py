@@ -118,8 +118,23 @@ def daily_returns(
     bar_ms : int
         0 where `ts` are the closes.
     """
-    if not len(equity):
-        return np.empty(0)
+    return returns_between(equity[last_bars_of_days(ts, bar_ms)], starting_equity_usdt=starting_equity_usdt)
+
+
+def last_bars_of_days(ts: NDArray[np.int64], bar_ms: int = 0) -> NDArray[np.int64]:
+    """Return the last bar that closes in each UTC day, rising: int64[days].
+
+    A bar that closes at 00:00 belongs to the day that ends there; a day in which no bar closes has none.
+
+    Parameters
+    ----------
+    ts : int64 array of shape (bars,)
+        UTC milliseconds, ascending; bars close at `ts + bar_ms`.
+    bar_ms : int
+        0 where `ts` are the closes.
+    """
+    if not len(ts):
+        return np.empty(0, np.int64)
     first_end = ((int(ts[0]) + bar_ms - 1) // DAY_MS + 1) * DAY_MS
     day_ends = np.arange(first_end, int(ts[-1]) + bar_ms + DAY_MS, DAY_MS)
     if bar_ms and int(ts[-1]) - int(ts[0]) == (len(ts) - 1) * bar_ms:
@@ -127,8 +142,12 @@ def daily_returns(
         at_ends = np.minimum((day_ends - bar_ms - ts[0]) // bar_ms, len(ts) - 1)
     else:
         at_ends = np.searchsorted(ts, day_ends - bar_ms, side="right") - 1
-    last_bars = np.unique(at_ends)
-    points = np.concatenate(([starting_equity_usdt], equity[last_bars]))
+    return np.unique(at_ends)
+
+
+def returns_between(day_equity: NDArray[np.float64], *, starting_equity_usdt: float) -> NDArray[np.float64]:
+    """Return the returns from day to day as fractions, of the equity at their ends (float64[days])."""
+    points = np.concatenate(([starting_equity_usdt], day_equity))
     blown = np.flatnonzero(points <= 0)
     if len(blown):
         points = points[: blown[0] + 1]

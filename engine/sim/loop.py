@@ -38,6 +38,7 @@ class Curves(NamedTuple):
     equity: Floats
     position_size: Floats
     used_margin: Floats
+    first_bar: int  # the bar of `equity[0]`
 
 
 @compiled_bare
@@ -56,12 +57,45 @@ def run_bars(
     books: Books,
     curves: Curves,
 ) -> int:
+    """Run bars `first` … `last` - 1 of an account and return the bar to go on with; see `run_account`."""
+    return run_account(
+        first,
+        last,
+        wallets[0],
+        positions[0],
+        contract[0],
+        tiers,
+        bars,
+        bar_ms,
+        signals,
+        features,
+        funding,
+        books,
+        curves,
+    )
+
+
+@compiled_inline
+def run_account(
+    first: int,
+    last: int,
+    wallet: Records,
+    position: Records,
+    rules: Records,
+    tiers: Floats,
+    bars: BarArrays,
+    bar_ms: int,
+    signals: SignalBits,
+    features: Floats,
+    funding: FundingArrays,
+    books: Books,
+    curves: Curves,
+) -> int:
     """Run bars `first` … `last` - 1 and return the bar to go on with.
 
     Stops before a bar that might not find room in the books, so that the caller can make room and go on, and
     after a bar that ends the run (`stop_reason` in the wallet).
     """
-    wallet, position, rules = wallets[0], positions[0], contract[0]
     needed = room_for_fills(tiers)
     has_book = curves.position_size.shape[0] > 0
     bar = first
@@ -74,25 +108,9 @@ def run_bars(
                 return bar
         if wallet.fills + needed > books.fills.shape[0] or wallet.trades + 4 > books.trades.shape[0]:
             return bar
-        values = BarValues(
-            bar,
-            bars.ts_open[bar],
-            bars.ts_open[bar],
-            bars.ts_open[bar] + bar_ms,
-            bars.open[bar],
-            bars.high[bar],
-            bars.low[bar],
-            bars.close[bar],
-            bars.mark_open[bar],
-            bars.mark_high[bar],
-            bars.mark_low[bar],
-            bars.mark_close[bar],
-            bars.volume[bar],
-            bars.is_filled[bar],
-            True,
-        )
+        values = bar_at(bars, bar, bar_ms)
         advance_bar(wallet, position, rules, tiers, values, signals[bar], features, bar, funding, books)
-        curves.equity[bar] = wallet.equity
+        curves.equity[bar - curves.first_bar] = wallet.equity
         if has_book:
             curves.position_size[bar] = position.direction * position.quantity
             curves.used_margin[bar] = position.used_margin
@@ -100,6 +118,28 @@ def run_bars(
         if wallet.stop_reason != 0:
             return bar
     return last
+
+
+@compiled_inline
+def bar_at(bars: BarArrays, bar: int, bar_ms: int) -> BarValues:
+    """Return an exec bar that has no finer bars inside it."""
+    return BarValues(
+        bar,
+        bars.ts_open[bar],
+        bars.ts_open[bar],
+        bars.ts_open[bar] + bar_ms,
+        bars.open[bar],
+        bars.high[bar],
+        bars.low[bar],
+        bars.close[bar],
+        bars.mark_open[bar],
+        bars.mark_high[bar],
+        bars.mark_low[bar],
+        bars.mark_close[bar],
+        bars.volume[bar],
+        bars.is_filled[bar],
+        True,
+    )
 
 
 @compiled_inline
@@ -132,8 +172,9 @@ def skip_quiet_bars(
     # the next bar that is advanced.
     watched = (_ENTER_LONG if rules.allow_long != 0 else 0) | (_ENTER_SHORT if rules.allow_short != 0 else 0)
     has_book = curves.position_size.shape[0] > 0
+    bar = max(bar, 0)
     while bar < last and (signals[bar] & watched) == 0:
-        curves.equity[bar] = cash
+        curves.equity[bar - curves.first_bar] = cash
         if has_book:
             curves.position_size[bar] = 0.0
             curves.used_margin[bar] = 0.0
@@ -173,6 +214,7 @@ def _skip_held(
     worst_mark = bars.mark_low if side > 0 else bars.mark_high
     signed, entry, cash, unrealised = side * position.quantity, position.entry_price, wallet.cash, 0.0
     has_book = curves.position_size.shape[0] > 0
+    bar = max(bar, 0)
     first = bar
     while bar < end:
         best, worst = best_price[bar], worst_price[bar]
@@ -196,7 +238,7 @@ def _skip_held(
             move_stop(position, rules, features, bar)
             stop = position.stop_price
         unrealised = signed * (bars.mark_close[bar] - entry)
-        curves.equity[bar] = cash + unrealised
+        curves.equity[bar - curves.first_bar] = cash + unrealised
         if has_book:
             curves.position_size[bar] = signed
             curves.used_margin[bar] = position.used_margin

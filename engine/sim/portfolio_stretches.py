@@ -46,7 +46,7 @@ def stretches(
     room = _room_for_bars(rows, have_marks=have_marks)
     bits = np.zeros(rows, np.int8)
     features = np.zeros((max(len(signals.features) for signals in wanted), rows))
-    quiet = Curves(np.zeros(rows), np.zeros(0), np.zeros(0))
+    quiet = Curves(np.zeros(rows), np.zeros(0), np.zeros(0), 0)
     direction, order_side = positions["direction"], positions["order_side"]
     done = np.zeros(count, np.int64)
     for begin in range(0, len(timeline), length):

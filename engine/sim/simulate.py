@@ -82,7 +82,6 @@ def simulate(
     starting_equity_usdt: float,
     *,
     book: bool = True,
-    room: Room | None = None,
 ) -> SimulationOutput:
     """Run a whole history and close what is open at its end.
 
@@ -96,8 +95,6 @@ def simulate(
     book : bool
         Whether position size and used margin are written for each bar; who needs no more than equity and
         trades saves their memory.
-    room : Room, optional
-        Where the output is written, for who runs many histories one after another.
 
     Raises
     ------
@@ -126,36 +123,9 @@ def simulate(
         )
 
     refuse_missing_features(contract, len(signals.features))
-    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, room=room)
+    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book)
     ran = run_account(account, drive, len(bars))
     return close_account(account, contract, tiers, ran, bar_values(bars, ran - 1) if ran else None)
-
-
-class Room:
-    """Arrays that one run after another is written into: a run's output is gone when the next one begins.
-
-    They grow to what the longest run has needed. Making them anew takes a run of many trades a quarter of
-    its time.
-    """
-
-    def __init__(self, fills: int = _FIRST_CAPACITY) -> None:
-        self._equity = np.empty(0)
-        self._fills = blank_records(fills, FILL_DTYPE)
-        self._trades = blank_records(fills // 2, TRADE_DTYPE)
-
-    def equity(self, count: int) -> Floats:
-        """Return an array for the equity of `count` bars."""
-        if len(self._equity) != count:
-            self._equity = np.empty(count)
-        return self._equity
-
-    def books(self) -> tuple[Records, Records]:
-        """Return records for fills and trades."""
-        return self._fills, self._trades
-
-    def keep(self, books: Books) -> None:
-        """Take over the records of a run, which may have grown."""
-        self._fills, self._trades = books.fills, books.trades
 
 
 @dataclass(eq=False)
@@ -167,7 +137,6 @@ class Account:
     funding: FundingArrays
     books: Books
     curves: Curves
-    room: Room
 
 
 def new_account(
@@ -177,7 +146,6 @@ def new_account(
     starting_equity_usdt: float,
     *,
     book: bool,
-    room: Room | None,
 ) -> Account:
     """Return a fresh account for `count` bars; see `simulate`.
 
@@ -188,25 +156,21 @@ def new_account(
     """
     if len(signals.bits) != count:
         raise SimulationError(f"there are {len(signals.bits)} signals for {count} bars")
-    if room is None:
-        # An entry and an exit a signal at most, as a rule; what is not written costs nothing, what has to
-        # grow is copied.
-        expected = 2 * int(np.count_nonzero(signals.bits)) + _FIRST_CAPACITY
-        room = Room(min(expected, _LARGEST_FIRST_CAPACITY))
+    # An entry and an exit a signal at most, as a rule; what is not written costs nothing, what has to grow is
+    # copied.
+    expected = min(2 * int(np.count_nonzero(signals.bits)) + _FIRST_CAPACITY, _LARGEST_FIRST_CAPACITY)
     book_length = count if book else 0
-    fills, trades = room.books()
     return Account(
         new_wallet(starting_equity_usdt),
         new_position(funding.ts),
         FundingArrays(funding.ts, funding.rate, funding.mark_price),
         Books(
-            fills,
-            trades,
+            blank_records(expected, FILL_DTYPE),
+            blank_records(expected // 2, TRADE_DTYPE),
             blank_records(len(funding), PAYMENT_DTYPE),
             np.zeros(len(RejectReason), np.int64),
         ),
-        Curves(room.equity(count), np.empty(book_length), np.empty(book_length)),
-        room,
+        Curves(np.empty(count), np.empty(book_length), np.empty(book_length), 0),
     )
 
 
@@ -235,7 +199,6 @@ def close_account(
         curves.equity[bars - 1] = wallet.equity
         curves.position_size[bars - 1 : bars] = 0.0
         curves.used_margin[bars - 1 : bars] = 0.0
-    account.room.keep(books)
     return SimulationOutput(
         bars=bars,
         equity=curves.equity[:bars],

@@ -9,7 +9,6 @@ from engine.sim.market import BarSignals, FundingEvents
 from engine.sim.records import BarValues, Floats, Records
 from engine.sim.simulate import (
     Account,
-    Room,
     SimulationOutput,
     bar_arrays,
     bar_values,
@@ -28,7 +27,6 @@ def simulate_detailed(
     starting_equity_usdt: float,
     *,
     book: bool = True,
-    room: Room | None = None,
 ) -> SimulationOutput:
     """Run a whole history on the finer bars inside its exec bars, and close what is open at its end.
 
@@ -42,7 +40,7 @@ def simulate_detailed(
         From `detail_bars`.
     signals
         Of the exec bars.
-    funding, contract, tiers, starting_equity_usdt, book, room
+    funding, contract, tiers, starting_equity_usdt, book
         As for `simulate`.
 
     Raises
@@ -76,7 +74,7 @@ def simulate_detailed(
         )
 
     refuse_missing_features(contract, len(signals.features))
-    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book, room=room)
+    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book)
     ran = run_account(account, drive, len(bars) * per_bar) // per_bar
     return close_account(account, contract, tiers, ran, _last_values(detail, ran - 1) if ran else None)
 

@@ -11,12 +11,12 @@ import pytest
 from backtest_case import CARD, START_MS, candles, funding, hourly, instrument, plan, prepared
 
 from engine.backtest.candles import Candles
+from engine.backtest.detail_report import simulated
 from engine.backtest.engine import BacktestEngine
 from engine.backtest.history import History
-from engine.backtest.measure import evaluate, measure
+from engine.backtest.measure import basic_metrics_of, evaluate, evaluate_all, measure
 from engine.backtest.prepare import PreparedFrame, funding_from_frame, prepare_arrays, prepare_history
 from engine.errors import DataError, DataNotFound, SimulationError
-from engine.sim.simulate import Room, simulate
 from engine.sim.state import SignalBit
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import DAY_MS, HOUR_MS, Timeframe
@@ -254,23 +254,16 @@ def test_a_session_that_closes_positions_signals_both_exits_outside() -> None:
     assert (trades["ts_exit"] % DAY_MS <= 12 * HOUR_MS).all()
 
 
-def test_runs_may_be_written_over_one_another() -> None:
-    cases = [from_arrays(), from_arrays(card=plan(CARD.replace("length: 5}", "length: 2}"))), from_arrays()]
-    room = Room()
-    written = [evaluate(case, room=room) for case in cases]
-    assert written == [evaluate(case) for case in cases]
-    assert written[0].trades != written[1].trades
-    again, fresh = (
-        simulate(
-            case.bars,
-            case.signals,
-            case.funding,
-            case.contract,
-            case.tiers,
-            10_000.0,
-            room=given,
-        )
-        for case, given in ((cases[0], room), (cases[0], None))
-    )
-    for name in ("fills", "trades", "payments", "equity", "position_size"):
-        assert getattr(again, name).tobytes() == getattr(fresh, name).tobytes()
+def test_cards_side_by_side_get_what_each_gets_alone() -> None:
+    shared = history()
+    texts = [
+        CARD,
+        CARD.replace("length: 5}", "length: 2}"),
+        CARD.replace("leverage: 5", "leverage: 80"),
+        TWO_LEVELS,
+    ]
+    cases = [prepare_history(plan(text), shared) for text in texts * 5]
+    together = evaluate_all(cases)
+    assert together == [evaluate(case) for case in cases]
+    assert together == [basic_metrics_of(case, simulated(case)) for case in cases]
+    assert len({each.net_return_pct for each in together}) > 2

@@ -42,9 +42,9 @@ class Counting:
     def run_id(self, plan: CardPlan) -> str:
         return self.runner.run_id(plan)
 
-    def metrics(self, plan: CardPlan):
-        self.ran.append(plan.system_hash)
-        return self.runner.metrics(plan)
+    def metrics(self, plans):
+        self.ran.extend(plan.system_hash for plan in plans)
+        return self.runner.metrics(plans)
 
 
 # ---- equality
