@@ -41,6 +41,8 @@ def test_the_shipped_tools_are_these():
         "promotions.list",
         "report.show",
         "strategies.list",
+        "universe.list",
+        "universe.refresh",
     ]
 
 
