@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.calling import REFUSED, call, configure_logging, show_fault
+from engine.cli.universe import universe_app
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ strategies_app = typer.Typer(help="The strategies in Python that cards can name:
 app.add_typer(strategies_app, name="strategies")
 portfolio_app = typer.Typer(help="Several cards and symbols on one wallet.", no_args_is_help=True)
 app.add_typer(portfolio_app, name="portfolio")
+app.add_typer(universe_app, name="universe")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
 CardName = Annotated[str, typer.Argument(metavar="CARD", help="The card's id, or a YAML file.")]
