@@ -92,14 +92,14 @@ class PositionProgram:
     steps: tuple[tuple[Step, float], ...]
     rows: tuple[Operand | Condition, ...]
 
-    @property
-    def depth(self) -> int:
-        """How many values wait on the stack at most."""
-        depth = deepest = 0
-        for step, _ in self.steps:
-            depth += _GIVES.get(step, 1)
-            deepest = max(deepest, depth)
-        return deepest
+
+def stack_depth(steps: Sequence[tuple[Step, float]]) -> int:
+    """Return how many values wait on the stack at most."""
+    depth = deepest = 0
+    for step, _ in steps:
+        depth += _GIVES.get(step, 1)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 # What a step adds to the stack or takes from it; any other gives one value.
