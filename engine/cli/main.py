@@ -116,10 +116,16 @@ def backtest(
 def sweep(
     card: CardName,
     symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
-    samples: Annotated[
-        int | None, typer.Option(help="So many sets at random, not the whole grid.", min=1)
+    search: Annotated[
+        str | None, typer.Option(metavar="grid|random|bayesian", help="How sets are chosen; grid: all.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random sets: the same seed, the same sets.", min=0)] = 0,
+    trials: Annotated[int | None, typer.Option(help="How many sets, of random and bayesian.", min=1)] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of random and bayesian: the same seed, the same sets.", min=0)
+    ] = 0,
+    objective: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="What a Bayesian search is after, as sharpe.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads; one per core if not given.", min=1)] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet file of the results.")] = None,
     by: Annotated[str | None, typer.Option(metavar="METRIC", help="Which sets are best.")] = None,
@@ -131,8 +137,8 @@ def sweep(
     from engine.cli import tables
 
     arguments = {
-        "card": card, "symbol": symbol, "samples": samples, "seed": seed, "workers": workers, "out": out,
-        "by": by, "start": start, "end": end,
+        "card": card, "symbol": symbol, "search": search, "trials": trials, "seed": seed,
+        "objective": objective, "workers": workers, "out": out, "by": by, "start": start, "end": end,
     }  # fmt: skip
     call("backtest.sweep", arguments, tables.sweep, as_json=as_json)
 

@@ -227,7 +227,8 @@ def sweep(console: Console, data: Row) -> None:
     console.print(Text(head, style="bold"))
     start, end = data["window"]
     reused = f", {number(data['reused'], 0)} of them known before" if data["reused"] else ""
-    sets = f"{number(data['sets'], 0)} sets{reused}; the best by {by.title.lower()}"
+    chosen = {"grid": "", "random": " at random", "bayesian": " of a Bayesian search"}[data["search"]]
+    sets = f"{number(data['sets'], 0)} sets{chosen}{reused}; the best by {by.title.lower()}"
     console.print(Text(f"{_moment(start)} to {_moment(end)} UTC, {sets}", style="dim"))
     shown = tuple(dict.fromkeys((by.name, *SWEEP_HEADLINES)))
     names = tuple(data["best"][0]["parameters"])
