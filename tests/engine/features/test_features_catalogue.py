@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from features_all_cases import CASES
-from features_cases import as_tuple, candles, columns_with_source, ticking_candles
+from features_cases import as_tuple, candles, columns_with_source, contract_of, ticking_candles
 from features_compute import BY_NAME, FRAME, NAMES, compute_feature, feature, there_from
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.features.builder import FeatureFrameBuilder, feature_columns, feature_warmup
 from engine.features.registry import FAMILIES, INDICATORS
-from engine.features.spec import SOURCE, Implementation, IndicatorSpec, Memory, ParamKind, ParamSpec
+from engine.features.spec import OTHER, SOURCE, Implementation, IndicatorSpec, Memory, ParamKind, ParamSpec
 from engine.idea_card.features import SOURCES
 
 ROUTES = [
@@ -33,7 +33,7 @@ def test_no_two_entries_have_the_same_name():
 def test_on_every_source_it_equals_a_direct_call_of_the_chosen_implementation(name, source):
     """Pitfall 9: every input source but close was routed to close."""
     case = BY_NAME[name]
-    frame = FeatureFrameBuilder({"mine": feature(case, source)}).build(FRAME)
+    frame = FeatureFrameBuilder({"mine": feature(case, source)}).build(FRAME, **contract_of(FRAME))
     expected = case.direct_result(columns_with_source(FRAME, source or "close"))
     warmup = INDICATORS[name].warmup(case.params)
     for column, values in zip(feature_columns("mine", feature(case, source)), expected, strict=True):
@@ -154,7 +154,8 @@ def test_an_entry_declares_what_a_reader_needs(name):
     entry = INDICATORS[name]
     assert entry.definition.strip()
     assert entry.published.strip()
-    known = {"open", "high", "low", "close", "volume", SOURCE}
+    known = {"open", "high", "low", "close", "volume", "hlc3", SOURCE, OTHER}
+    known |= {"ts_open", "mark_close", "funding_settled"}
     assert set(entry.inputs) <= known
     assert len(set(entry.outputs)) == len(entry.outputs)
     assert {side for left, _, right in entry.ordered for side in (left, right)} <= {

@@ -10,7 +10,7 @@ from features_compute import BY_NAME, FRAME, NAMES, compute_feature, feature, th
 
 from engine.features.builder import feature_warmup
 from engine.features.registry import INDICATORS
-from engine.idea_card.features import SOURCES
+from engine.idea_card.features import PRICES
 
 
 def flat_candles(rows: int, price: float, volume: float) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def flat_candles(rows: int, price: float, volume: float) -> pd.DataFrame:
 @pytest.mark.parametrize(("price", "volume"), [(0.1, 0.0), (70_123.7, 3.3), (0.0000123, 0.0)])
 def test_a_constant_series_gives_finite_values(name, price, volume):
     frame = flat_candles(120, price, volume)
-    for source in SOURCES if INDICATORS[name].takes_source else (None,):
+    for source in PRICES if INDICATORS[name].takes_source else (None,):
         spec = feature(BY_NAME[name], source)
         assert there_from(name, compute_feature(spec, frame), feature_warmup(spec))
 
