@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from engine.errors import ConfigurationError, ExchangeError, SymbolNotListed
+from engine.exchange.breaker import CircuitBreaker
 from engine.exchange.facts import (
     InstrumentFacts,
     RiskTierFacts,
@@ -18,6 +19,7 @@ from engine.exchange.facts import (
     is_usdt_perpetual,
     risk_tier_facts,
 )
+from engine.exchange.limits import SharedRequestLimiter
 from engine.exchange.rows import (
     FUNDING_COLUMNS,
     INTEREST_COLUMNS,
@@ -32,6 +34,7 @@ from engine.exchange.rows import (
     rows_of,
 )
 from engine.exchange.session import BybitSession
+from engine.exchange.timing import Timing
 from engine.timeframes import HOUR_MS, Timeframe, format_utc, parse_utc
 
 # pybit knows the same hosts; the demo host's market data are mainnet's
@@ -69,6 +72,8 @@ class BybitMarketClient:
         For example https://api.bybit.com or http://127.0.0.1:8765.
     timeout_s : float, optional
         How long one answer may take, in seconds.
+    limiter, breaker, timing : optional
+        As of `BybitSession`.
 
     Raises
     ------
@@ -76,8 +81,18 @@ class BybitMarketClient:
         If `base_url` is not an http(s) address.
     """
 
-    def __init__(self, base_url: str, *, timeout_s: float = 10.0) -> None:
-        self._session = BybitSession(base_url, timeout_s=timeout_s)
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float = 10.0,
+        limiter: SharedRequestLimiter | None = None,
+        breaker: CircuitBreaker | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self._session = BybitSession(
+            base_url, timeout_s=timeout_s, limiter=limiter, breaker=breaker, timing=timing
+        )
 
     @property
     def base_url(self) -> str:
