@@ -4,8 +4,8 @@ What such a rule says about the market alone is worked out before the loop, one 
 condition; what is left (the position's state, and what is made of it) becomes steps in postfix order, which
 `engine.sim.position_rules` works off on a small stack at the closes at which the rule could hold.
 
-Truth has three values on the stack, as in `engine.rules.nodes`: 1 is true, 0 is false, NaN is unknown. A value
-that is not finite is missing, NaN.
+Truth has three values on the stack, as in `engine.rules.nodes`: 1 is true, 0 is false, NaN is unknown. A
+value that is not finite is missing, NaN.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def stack_depth(steps: Sequence[tuple[Step, float]]) -> int:
 
 # What a step adds to the stack or takes from it; any other gives one value.
 _GIVES = (
-    {step: -1 for step in (Step.RESULT, Step.RELATED, Step.AND, Step.OR, *_CALCULATIONS.values())}
-    | {step: -2 for step in (Step.BETWEEN, Step.NEAR_PCT, Step.NEAR_ABS)}
+    dict.fromkeys((Step.RESULT, Step.RELATED, Step.AND, Step.OR, *_CALCULATIONS.values()), -1)
+    | dict.fromkeys((Step.BETWEEN, Step.NEAR_PCT, Step.NEAR_ABS), -2)
     | {Step.SIZE: 0, Step.NOT: 0}
 )
 

@@ -19,8 +19,8 @@ TAG_SCHEMA: dict[str, Any] = {
     "properties": {
         TAGS: {
             "type": "object",
-            "description": "Conditions by tag. The rule holds where one of them does; the first in this order "
-            "that holds gives the trade its tag.",
+            "description": "Conditions by tag. The rule holds where one of them does; the first that holds, "
+            "in this order, gives the trade its tag.",
             "additionalProperties": CONDITION_SCHEMA,
             "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
             "minProperties": 1,

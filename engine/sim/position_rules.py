@@ -166,7 +166,7 @@ def _related(wanted: int, left: float, right: float) -> float:
 @compiled_bare
 def _joined(step: int, left: float, right: float) -> float:
     decisive = 0.0 if step == _AND else 1.0
-    if left == decisive or right == decisive:
+    if decisive in (left, right):
         return decisive
     return np.nan if np.isnan(left) or np.isnan(right) else 1.0 - decisive
 

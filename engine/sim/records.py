@@ -80,7 +80,7 @@ RULES_DTYPE = np.dtype(
         ("allow_flip", "i8"),
         ("cooldown_bars", "i8"),
         ("max_bars", "i8"),  # 0: no limit
-        # what entries and exits are named by, and exits that look at the position: `engine.sim.position_rules`
+        # names of entries and exits, and exits that look at the position: `engine.sim.position_rules`
         ("names_signals", "i8"),  # 1: there are tags, captures or such exits
         ("entry_tag_row_long", "i8"),  # a row of the signals' features, -1: none; so are the other rows
         ("entry_tag_row_short", "i8"),
