@@ -190,6 +190,8 @@ def strategies(console: Console, data: Row) -> None:
         console.print(Text.assemble(head, f"  {strategy['description']}"), soft_wrap=True)
         parameters = ", ".join(strategy["parameters"]) or "none"
         lines(console, [("  inputs", ", ".join(strategy["inputs"])), ("  parameters", parameters)])
+    for each in data["unusable"]:
+        console.print(failure(each["problem"], each["way_out"]), soft_wrap=True)
 
 
 def backtest(console: Console, data: Row) -> None:
