@@ -41,7 +41,7 @@ def of_arrays(open_interest: pd.DataFrame | None, frame: pd.DataFrame | None = N
 
     return History(
         "BTCUSDT",
-        {Timeframe.M15: Candles.from_frame(frame), Timeframe.H1: Candles.from_frame(hourly(frame))},
+        {Timeframe.M15: Candles.from_frame(frame), Timeframe.H1: Candles.from_frame(hourly(candles()))},
         funding_from_frame(funding(frame)),
         instrument(),
         open_interest=ask,
