@@ -14,6 +14,7 @@ import numpy as np
 from engine.backtest.candles import Candles
 from engine.backtest.decisions import decisions
 from engine.backtest.history import History, Outputs
+from engine.backtest.named_signals import named_signals
 from engine.errors import DataError
 from engine.features.builder import feature_outputs
 from engine.features.inputs import JOINED_INPUTS
@@ -23,6 +24,7 @@ from engine.sim.contract import contract_of, tiers_of
 from engine.sim.detail import DetailBars
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
 from engine.sim.records import Floats, Records
+from engine.sim.signal_terms import with_signal_terms
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
 
@@ -196,7 +198,7 @@ def prepare_history(
         bars=window.bars,
         signals=decisions(plan, history, window),
         funding=window.funding,
-        contract=contract_of(card, history.instrument),
+        contract=with_signal_terms(contract_of(card, history.instrument), named_signals(plan).terms),
         tiers=tiers_of(history.instrument),
         detail=None
         if timeframes.detail is None

@@ -40,6 +40,11 @@ class CardPlan:
         return self.card.system_hash()
 
     @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """The tags its trades may carry; the number of a tag is its place here, from 1."""
+        return self.rules.tags() if self.strategy is None else self.strategy.tags
+
+    @cached_property
     def level_references(self) -> tuple[Reference, ...]:
         """The features the orders look at, in the order of the card's `level_features`."""
         return tuple(self._feature(name) for name in self.card.level_features)
