@@ -43,7 +43,7 @@ class SignalTerms:
 
 
 def with_signal_terms(contract: Records, terms: SignalTerms) -> Records:
-    """Return the contract with these terms in it.
+    """Return the contract with these terms in it; the contract itself where there are none.
 
     Raises
     ------
@@ -55,8 +55,10 @@ def with_signal_terms(contract: Records, terms: SignalTerms) -> Records:
             f"{len(terms.capture_rows)} values are captured at an entry",
             way_out=f"capture at most {MAX_CAPTURES}",
         )
+    if terms == SignalTerms():
+        return contract
     made = np.array(contract, RULES_DTYPE).view(np.recarray)
-    made["names_signals"] = int(terms != SignalTerms())
+    made["names_signals"] = 1
     for number, direction in enumerate(("long", "short")):
         steps = terms.exit_steps[number]
         if len(steps) > MOST_STEPS or stack_depth(steps) > MOST_DEEP:
