@@ -182,8 +182,8 @@ class _Run:
 
     def _undeclared(self, signal: Signal, ts_close: int) -> StrategyError:
         return StrategyError(
-            f"the strategy {self._name} returned a signal tagged {signal.tag!r} at {format_utc(ts_close)} UTC, "
-            "which is none of its tags",
+            f"the strategy {self._name} tagged a signal {signal.tag!r} at {format_utc(ts_close)} UTC, "
+            "and that is none of its tags",
             way_out=f"name it in the tags of {type(self._strategy).__name__}: "
             f"tags = {(*(tag for tag in self._tag_numbers if tag), signal.tag)!r}",
         )
