@@ -23,7 +23,7 @@ import duckdb
 _SMALL_LOG_BYTES = 4096
 
 
-class HeldHere(Exception):  # noqa: N818 - named after what it says; it never leaves this package
+class HeldHere(Exception):
     """This process has the file open to read, and somebody in it wants to write."""
 
 
@@ -103,7 +103,7 @@ class ProcessDatabase:
 
 
 def process_database() -> ProcessDatabase:
-    """Return the DuckDB of this process. A forked child gets one of its own: the parent's has no threads there."""
+    """Return the DuckDB of this process; a forked child gets its own, for threads are not forked."""
     return _of_process(os.getpid())
 
 

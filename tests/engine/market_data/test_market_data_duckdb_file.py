@@ -170,7 +170,9 @@ if child == 0:
     os._exit(0 if rows() == [(2,)] else 1)
 assert os.waitpid(child, 0)[1] == 0
 """
-    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, timeout=60).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, timeout=60).returncode == 0
+    )
 
 
 def test_what_a_killed_writer_had_committed_is_there(filled):
