@@ -15,6 +15,7 @@ class FaultKind(Enum):
     TIMEOUT = "the answer did not come in time"
     DROPPED = "the connection was lost before the answer was whole"
     GARBLED = "the answer is not JSON"
+    UNSOUND = "the rows of the answer cannot be right"
     SERVER = "a fault of the exchange"
     OVERLOADED = "the exchange is overloaded"
     RATE_LIMITED = "too many requests"
@@ -51,6 +52,7 @@ RETRY_RULES: dict[FaultKind, RetryRule] = {
     FaultKind.TIMEOUT: RetryRule(attempts=3, first_wait_s=0.5, longest_wait_s=4.0),
     FaultKind.DROPPED: RetryRule(attempts=5, first_wait_s=0.25, longest_wait_s=4.0),
     FaultKind.GARBLED: RetryRule(attempts=5, first_wait_s=0.5, longest_wait_s=4.0),
+    FaultKind.UNSOUND: RetryRule(attempts=4, first_wait_s=0.5, longest_wait_s=4.0, is_outage=False),
     FaultKind.SERVER: RetryRule(attempts=5, first_wait_s=0.5, longest_wait_s=8.0),
     FaultKind.OVERLOADED: RetryRule(attempts=5, first_wait_s=1.0, longest_wait_s=8.0),
     # waits until the exchange's own stamp, where it gives one that makes sense

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.errors import ExchangeError, ExchangeUnavailable, SymbolNotListed
 from engine.exchange.faults import PARAMETER_ERROR, FaultKind, RequestFault
 
-_FINAL = frozenset({FaultKind.REFUSED, FaultKind.BANNED, FaultKind.CLOCK})
+_FINAL = frozenset({FaultKind.REFUSED, FaultKind.BANNED, FaultKind.CLOCK, FaultKind.UNSOUND})
 _NETWORK = frozenset({FaultKind.UNREACHABLE, FaultKind.TIMEOUT, FaultKind.DROPPED})
 
 _WAYS_OUT = {
@@ -14,6 +14,7 @@ _WAYS_OUT = {
     FaultKind.CLOCK: "set this machine's clock, for example with NTP: it is to be within a second",
     FaultKind.RATE_LIMITED: "let other programs on this address send less, and try again in a minute",
     FaultKind.GARBLED: "try again in a minute; Bybit tells of maintenance on its status page",
+    FaultKind.UNSOUND: "nothing of this request was kept; ask again later, and report it if it stays",
     FaultKind.SERVER: "try again in a minute; Bybit tells of maintenance on its status page",
     FaultKind.OVERLOADED: "try again in a minute",
 }

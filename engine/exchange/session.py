@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from engine.errors import ConfigurationError
 from engine.exchange.breaker import CircuitBreaker
+from engine.exchange.facts import server_ms_of
 from engine.exchange.faults import RETRY_RULES, FaultKind, RequestFault
 from engine.exchange.given_up import error_of
 from engine.exchange.limits import SharedRequestLimiter
@@ -90,8 +91,10 @@ class BybitSession:
         """Whether the address is on this machine."""
         return self.host in _LOOPBACK
 
-    def call(self, method: str, endpoint: str, **parameters: object) -> dict[str, Any]:
-        """Return the `result` of pybit's method `method`, asked for again as `RETRY_RULES` says.
+    def call[T](
+        self, method: str, endpoint: str, read: Callable[[dict[str, Any]], T], **parameters: object
+    ) -> T:
+        """Return what `read` makes of an answer's `result`, asked for again as `RETRY_RULES` says.
 
         Parameters
         ----------
@@ -99,6 +102,10 @@ class BybitSession:
             Name of the method of pybit's HTTP class, for example "get_kline".
         endpoint : str
             What was asked, for messages.
+        read : callable
+            Takes the `result`. It may raise `RequestFault`.
+        parameters : object
+            What pybit's method is given.
 
         Raises
         ------
@@ -120,7 +127,7 @@ class BybitSession:
                 raise not_bybit()
             return result
 
-        return self._patiently(ask, endpoint)
+        return self._patiently(ask, read, endpoint)
 
     def fetch(self, path: str) -> Any:
         """Return the JSON at `path` of the base address, which need not be Bybit's; None where there is none.
@@ -142,10 +149,10 @@ class BybitSession:
                 raise fault
             return None
 
-        return self._patiently(get, path)
+        return self._patiently(get, lambda answer: answer, path)
 
-    def _patiently[T](self, ask: Callable[[PybitSession], T], endpoint: str) -> T:
-        """Return what `ask` returns, after as many attempts as it takes and the rules allow."""
+    def _patiently[A, T](self, ask: Callable[[PybitSession], A], read: Callable[[A], T], endpoint: str) -> T:
+        """Return what `read` makes of what `ask` returns, after as many attempts as the rules allow."""
         from tenacity import Retrying, retry_if_exception_type
 
         from engine.exchange.http import attempt
@@ -154,7 +161,7 @@ class BybitSession:
             self._breaker.check()
             if self._limiter is not None:
                 self._limiter.acquire()
-            return attempt(lambda: ask(self._session()))
+            return read(attempt(lambda: ask(self._session())))
 
         patience = _Patience(self, self._timing)
         retrying = Retrying(
@@ -219,11 +226,7 @@ class BybitSession:
         """Ask the exchange's time, and keep how far this machine's is behind it."""
         from engine.exchange.http import attempt
 
-        answer = attempt(lambda: self._session().get_server_time()[0])
-        try:
-            server_ms = int(answer["result"]["timeNano"]) // 1_000_000
-        except (KeyError, TypeError, ValueError):
-            return
+        server_ms = server_ms_of(attempt(lambda: self._session().get_server_time()[0]["result"]))
         self.clock_offset_ms = server_ms - self._timing.epoch_ms()
         _LOG.warning("the clock of %s is %d ms ahead of this machine's", self.base_url, self.clock_offset_ms)
 

@@ -24,7 +24,7 @@ def stamped(stamp):
 def ask(url, waits=None, **more):
     """One request that the server answers with the next of its answers."""
     session = BybitSession(url, timeout_s=2, timing=(waits or Waits()).timing, **more)
-    return session.call("get_server_time", "server time")
+    return session.call("get_server_time", "server time", dict)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_clock_that_differs_is_measured_and_the_request_sent_again():
     two_minutes_ahead = (200, envelope({"timeNano": f"{START + 120_000}000000"}))
     with exchange((200, envelope({}, 10002, "time window")), two_minutes_ahead, GOOD) as (url, paths):
         session = BybitSession(url, timing=Waits().timing)
-        session.call("get_tickers", "tickers", category="linear")
+        session.call("get_tickers", "tickers", dict, category="linear")
         assert session.clock_offset_ms == 120_000
         assert ["time" in path for path in paths] == [False, True, False]
     always = exchange((200, envelope({}, 10002, "time window")))
@@ -171,14 +171,14 @@ def test_a_ban_is_said_and_nothing_more_is_sent():
     with exchange((403, "access too frequent"), GOOD) as (url, paths):
         session = BybitSession(url, timing=waits.timing)
         with pytest.raises(ExchangeError, match="HTTP status 403") as refused:
-            session.call("get_server_time", "server time")
+            session.call("get_server_time", "server time", dict)
         assert "ten minutes" in refused.value.way_out
         waits.now_s += BAN_S - 1
         with pytest.raises(ExchangeUnavailable, match=r"left alone for 1 more seconds.*403"):
-            session.call("get_server_time", "server time")
+            session.call("get_server_time", "server time", dict)
         assert len(paths) == 1
         waits.now_s += 2
-        session.call("get_server_time", "server time")
+        session.call("get_server_time", "server time", dict)
 
 
 def test_an_answer_that_drips_is_given_up_in_time():
@@ -187,7 +187,7 @@ def test_an_answer_that_drips_is_given_up_in_time():
     with exchange(DRIPPING) as (url, _):
         session = BybitSession(url, timeout_s=0.3)
         with pytest.raises(ExchangeUnavailable, match="in time"):
-            session.call("get_server_time", "server time")
+            session.call("get_server_time", "server time", dict)
     assert time.monotonic() - began < 6
 
 
@@ -197,15 +197,15 @@ def test_after_repeated_failure_the_exchange_is_left_alone_for_a_while(caplog):
         session = BybitSession(url, timing=waits.timing)
         for _ in range(5):
             with pytest.raises(ExchangeUnavailable, match="503"):
-                session.call("get_server_time", "server time")
+                session.call("get_server_time", "server time", dict)
         with caplog.at_level(logging.WARNING), pytest.raises(ExchangeUnavailable) as refused:
-            session.call("get_server_time", "server time")
+            session.call("get_server_time", "server time", dict)
         assert "left alone for 30 more seconds: 5 requests in a row failed" in refused.value.problem
         assert "nothing was sent" in refused.value.way_out
         assert len(paths) == 25
         waits.now_s += REST_S
-        session.call("get_server_time", "server time")  # the one that is let through
-        session.call("get_server_time", "server time")
+        session.call("get_server_time", "server time", dict)  # the one that is let through
+        session.call("get_server_time", "server time", dict)
 
 
 def test_what_a_half_open_circuit_lets_through_is_one_request():
