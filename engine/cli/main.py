@@ -32,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-cards_app = typer.Typer(help="The IdeaCards: list, validate, show.", no_args_is_help=True)
+cards_app = typer.Typer(help="The IdeaCards: list, validate, show, migrate.", no_args_is_help=True)
 app.add_typer(cards_app, name="cards")
 strategies_app = typer.Typer(help="The strategies in Python that cards can name: list.", no_args_is_help=True)
 app.add_typer(strategies_app, name="strategies")
@@ -218,6 +218,26 @@ def cards_show(card: CardName, as_json: AsJson = False) -> None:
     from engine.cli import tables
 
     call("cards.show", {"card": card}, tables.card, as_json=as_json)
+
+
+@cards_app.command("migrate")
+def cards_migrate(
+    card: CardName,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the file, not only show what changes.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a card forward to the present version of the card language; comments stay as they are."""
+    from engine.cli import tables
+
+    call(
+        "cards.migrate",
+        {"card": card, "write": write},
+        tables.migration,
+        as_json=as_json,
+        well=lambda data: data["usable"],
+    )
 
 
 @portfolio_app.command("run")

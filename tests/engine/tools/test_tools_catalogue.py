@@ -32,6 +32,7 @@ def test_the_shipped_tools_are_these():
         "backtest.run",
         "backtest.sweep",
         "cards.list",
+        "cards.migrate",
         "cards.show",
         "cards.validate",
         "data.sync",
