@@ -7,7 +7,7 @@
 | open_interest        | last value stamped at or before the bar's close                  | base coin     |
 | open_interest_change | change of open_interest since the bar before                     | percent       |
 | mark_open … _close   | the mark kline of the bar                                        | USDT          |
-| ts_open              | when the bar opened                                              | epoch ms, UTC |
+| ts_open, ts_close    | when the bar opened and closed                                   | epoch ms, UTC |
 
 NaN where it is not known: before the first event, and where there is no mark kline. Nothing stamped after a
 bar's close is looked at, and no spacing of the events is assumed.
@@ -30,6 +30,8 @@ type IntArray = NDArray[np.int64]
 
 FUNDING_RATE, FUNDING_SETTLED = "funding_rate", "funding_settled"
 OPEN_INTEREST, OPEN_INTEREST_CHANGE = "open_interest", "open_interest_change"
+
+TS_CLOSE = "ts_close"
 
 FUNDING_INPUTS = frozenset({FUNDING_RATE, FUNDING_SETTLED})
 OPEN_INTEREST_INPUTS = frozenset({OPEN_INTEREST, OPEN_INTEREST_CHANGE})
@@ -116,7 +118,9 @@ class BarInputs(Mapping[str, FloatArray]):
         return self._joined[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys((*self.candles, *JOINED_INPUTS, FUNDING_SETTLED, *sorted(MARK_INPUTS))))
+        return iter(
+            dict.fromkeys((*self.candles, TS_CLOSE, *JOINED_INPUTS, FUNDING_SETTLED, *sorted(MARK_INPUTS)))
+        )
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -133,6 +137,8 @@ class BarInputs(Mapping[str, FloatArray]):
             if self.open_interest is None:
                 raise _absent("open interest")
             return self.open_interest().known_at(self._closes())
+        if name == TS_CLOSE:
+            return self._closes().astype(np.float64)
         if name == OPEN_INTEREST_CHANGE:
             return percent_change(self[OPEN_INTEREST])
         if name in MARK_INPUTS:

@@ -41,11 +41,16 @@ class Case:
     def direct_result(self, columns: Columns) -> tuple[np.ndarray, ...]:
         if self.direct is not None:
             return as_tuple(self.direct(columns, **self.params))
-        entry = INDICATORS[self.name]
-        return as_tuple(entry.compute(*(columns[name] for name in entry.inputs), **self.params))
+        return direct(self.name, columns, self.params)
 
     def result_of(self, other: Other, columns: Columns) -> tuple[np.ndarray, ...]:
         return as_tuple(other.compute(columns, **self.params))
+
+
+def direct(name: str, columns: Columns, params: Mapping[str, Any]) -> tuple[np.ndarray, ...]:
+    """Return what an entry of the catalogue computes of the columns it names."""
+    entry = INDICATORS[name]
+    return as_tuple(entry.compute(*(columns[each] for each in entry.inputs), **entry.bind(params)))
 
 
 def as_tuple(result: Any) -> tuple[np.ndarray, ...]:
@@ -285,6 +290,8 @@ def candles(rows: int, seed: int, scale: float = 100.0) -> pd.DataFrame:
     open_ = close * np.exp(rng.normal(0, 0.01, rows))
     high = np.maximum(open_, close) * (1 + rng.uniform(0.0001, 0.01, rows))
     low = np.minimum(open_, close) * (1 - rng.uniform(0.0001, 0.01, rows))
+    volume, turnover = rng.lognormal(3, 1, rows), rng.lognormal(8, 1, rows)
+    mark_open, mark_close = (price * np.exp(rng.normal(0, 0.003, rows)) for price in (open_, close))
     return pd.DataFrame(
         {
             "ts_open": np.arange(rows, dtype=np.int64) * 900_000,
@@ -292,20 +299,20 @@ def candles(rows: int, seed: int, scale: float = 100.0) -> pd.DataFrame:
             "high": high,
             "low": low,
             "close": close,
-            "volume": rng.lognormal(3, 1, rows),
-            "turnover": rng.lognormal(8, 1, rows),
+            "volume": volume,
+            "turnover": turnover,
             "is_filled": np.zeros(rows, dtype=bool),
-            **{
-                f"mark_{name}": prices * np.exp(rng.normal(0, 0.003, rows))
-                for name, prices in (("open", open_), ("high", high), ("low", low), ("close", close))
-            },
+            "mark_open": mark_open,
+            "mark_high": np.maximum(np.maximum(mark_open, mark_close), high) * 1.0001,
+            "mark_low": np.minimum(np.minimum(mark_open, mark_close), low) * 0.9999,
+            "mark_close": mark_close,
         }
     )
 
 
 def funding_events(rows: int, seed: int) -> pd.DataFrame:
     """Return funding of 15m candles from 0 on: every eight hours, later every four; the first before them."""
-    late = rows * 900_000 // 2 // 28_800_000 * 28_800_000
+    late = 14 * 28_800_000
     ts = np.r_[
         np.arange(-28_800_000, late, 28_800_000), np.arange(late, rows * 900_000 + 14_400_001, 14_400_000)
     ]
@@ -332,8 +339,9 @@ def ticking_candles(rows: int, seed: int) -> pd.DataFrame:
 
 def contract_of(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the funding and the open interest of candles, as the builder takes them."""
-    rows = int(frame["ts_open"].max() // 900_000) + 1 if len(frame) else 0
-    return {"funding": funding_events(rows, 21), "open_interest": open_interest_rows(rows, 22)}
+    # the same whichever rows of them are looked at
+    assert frame.empty or frame["ts_open"].max() < 1600 * 900_000
+    return {"funding": funding_events(1600, 21), "open_interest": open_interest_rows(1600, 22)}
 
 
 def joined_columns(frame: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -357,6 +365,7 @@ def columns_with_source(frame: pd.DataFrame, source: str, other: str = "volume")
     names = ("open", "high", "low", "close", "volume", *(f"mark_{name}" for name in ("open", *HLC)))
     plain = {name: frame[name].to_numpy() for name in names}
     plain["ts_open"] = frame["ts_open"].to_numpy(np.float64)
+    plain["ts_close"] = plain["ts_open"] + 900_000
     o, h, low, c = (plain[name] for name in ("open", "high", "low", "close"))
     plain |= {"hl2": (h + low) / 2, "hlc3": (h + low + c) / 3, "ohlc4": (o + h + low + c) / 4}
     plain |= joined_columns(frame)
