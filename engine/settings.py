@@ -8,7 +8,7 @@
 | `TRADE_CARDS`         | folder of the IdeaCards                                 | `idea_cards`             |
 | `TRADE_SANDBOX_URL`   | where the sandbox exchange listens                      | `http://127.0.0.1:8765`  |
 | `TRADE_HISTORY_START` | first day that is synced (UTC)                          | `2024-01-01`             |
-| `TRADE_SYMBOLS`       | symbols beside those the cards name, with commas        | none                     |
+| `TRADE_SYMBOLS`       | symbols beside those the cards name, with commas; `all` | none                     |
 | `TRADE_TIMEFRAMES`    | timeframes beside those the cards name, with commas     | none                     |
 """
 
@@ -24,6 +24,7 @@ from engine.timeframes import Timeframe, parse_utc
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BYBIT_URL = "https://api.bybit.com"
+_ALL = "all"
 
 
 class Exchange(Enum):
@@ -45,6 +46,8 @@ class TradeSettings:
     history_start_ms: int
     extra_symbols: tuple[str, ...] = ()
     extra_timeframes: tuple[Timeframe, ...] = ()
+    # `TRADE_SYMBOLS=all`: every symbol in `universe_file`, which `trade universe refresh` writes.
+    all_symbols: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> TradeSettings:
@@ -64,6 +67,7 @@ class TradeSettings:
             ) from None
         data_dir = Path(environment.get("TRADE_DATA", str(PROJECT_ROOT / "data"))).absolute()
         start = environment.get("TRADE_HISTORY_START", "2024-01-01")
+        symbols = _listed(environment.get("TRADE_SYMBOLS", ""))
         return cls(
             exchange=exchange,
             data_dir=data_dir,
@@ -71,8 +75,9 @@ class TradeSettings:
             cards_dir=Path(environment.get("TRADE_CARDS", str(PROJECT_ROOT / "idea_cards"))).absolute(),
             sandbox_url=environment.get("TRADE_SANDBOX_URL", "http://127.0.0.1:8765").rstrip("/"),
             history_start_ms=parse_utc(start),
-            extra_symbols=_listed(environment.get("TRADE_SYMBOLS", "")),
+            extra_symbols=tuple(symbol for symbol in symbols if symbol != _ALL),
             extra_timeframes=tuple(map(Timeframe.parse, _listed(environment.get("TRADE_TIMEFRAMES", "")))),
+            all_symbols=_ALL in symbols,
         )
 
     @property
@@ -89,6 +94,11 @@ class TradeSettings:
     def market_database(self) -> Path:
         """The DuckDB file of this exchange's market data; one per environment, never shared."""
         return self.data_dir / self.exchange.value / "market.duckdb"
+
+    @property
+    def universe_file(self) -> Path:
+        """The list of the exchange's symbols, as last looked at."""
+        return self.data_dir / self.exchange.value / "universe.json"
 
     @property
     def promotion_database(self) -> Path:

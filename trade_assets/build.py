@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 
 from engine.errors import ConfigurationError
+from engine.market_data.universe import wanted_series
 from engine.settings import TradeSettings
 from engine.strategies.card_plan import PlanFolder, load_plans
 from trade_assets.assets.cards import card_assets, card_keys
@@ -90,12 +91,8 @@ def code_versions(folder: PlanFolder) -> dict[tuple[str, ...], str]:
 
 
 def universe_of(settings: TradeSettings, cards: PlanFolder) -> Universe:
-    """Return the partitions: what the cards name, and what the settings add."""
-    named = [plan.card for plan in cards.plans.values()]
-    symbols = {symbol for card in named for symbol in card.symbols} | set(settings.extra_symbols)
-    timeframes = {each for card in named for each in card.timeframes.all_timeframes().values()}
-    timeframes |= set(settings.extra_timeframes)
-    return Universe.of(symbols, timeframes)
+    """Return the partitions: what the cards, the settings and the exchange's list of symbols name."""
+    return Universe.of(wanted_series(settings, [plan.card for plan in cards.plans.values()]))
 
 
 def default_resources(settings: TradeSettings) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Partitions: what one piece of work is, a symbol at a timeframe.
 
 There is one partitions definition for every asset, because a run can only hold assets that share one. It is
-static: what the cards name and what the settings add. What an asset does in a partition belongs elsewhere.
+static: what `engine.market_data.universe` says is wanted when the code location loads. What an asset does in
+a partition belongs elsewhere.
 
 https://docs.dagster.io/guides/build/partitions-and-backfills
 """
@@ -15,6 +16,7 @@ from typing import Self
 import dagster as dg
 
 from engine.errors import ConfigurationError
+from engine.market_data.universe import WantedSeries
 from engine.timeframes import Timeframe
 
 # Dagster orders the two dimensions by these names, and puts this sign between their keys.
@@ -66,25 +68,50 @@ def largest_first(timeframes: Iterable[Timeframe]) -> tuple[Timeframe, ...]:
 
 @dataclass(frozen=True)
 class Universe:
-    """The partitions all assets share: symbols by name, timeframes largest first."""
+    """The partitions all assets share.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        Those the cards name first, then the others, then those that are retired; each group by name. So each
+        group is one range, and a run can go over it.
+    timeframes : tuple of Timeframe
+        The largest first.
+    partitions : MultiPartitionsDefinition
+        Every symbol at every timeframe.
+    of_cards, retired : frozenset of str
+        Which symbols cards name, and which the exchange no longer trades: their partitions and data stay, and
+        no automation asks for them.
+    """
 
     symbols: tuple[str, ...]
     timeframes: tuple[Timeframe, ...]
     partitions: dg.MultiPartitionsDefinition
+    of_cards: frozenset[str]
+    retired: frozenset[str]
 
     @classmethod
-    def of(cls, symbols: Iterable[str], timeframes: Iterable[Timeframe]) -> Self:
-        """Return the universe of `symbols` at `timeframes`.
+    def of(cls, wanted: WantedSeries) -> Self:
+        """Return the universe of what is wanted.
 
-        Ranges are rectangles in this order, so `BTCUSDT|4h...SOLUSDT|15m` is every symbol from BTCUSDT to
-        SOLUSDT at every timeframe from 4h down to 15m.
+        Ranges are rectangles in the order of the symbols and timeframes, so with three cards' symbols
+        `BTCUSDT|4h...SOLUSDT|15m` is every one of them at every timeframe from 4h down to 15m.
         """
-        ordered, largest = tuple(sorted(set(symbols))), largest_first(timeframes)
+        of_cards = frozenset(wanted.of_cards)
+        symbols = tuple(
+            sorted(wanted.symbols, key=lambda each: (each in wanted.retired, each not in of_cards, each))
+        )
+        timeframes = largest_first(wanted.timeframes)
         dimensions = {
-            SYMBOL: dg.StaticPartitionsDefinition(list(ordered)),
-            TIMEFRAME: dg.StaticPartitionsDefinition([str(each) for each in largest]),
+            SYMBOL: dg.StaticPartitionsDefinition(list(symbols)),
+            TIMEFRAME: dg.StaticPartitionsDefinition([str(each) for each in timeframes]),
         }
-        return cls(ordered, largest, dg.MultiPartitionsDefinition(dimensions))
+        return cls(symbols, timeframes, dg.MultiPartitionsDefinition(dimensions), of_cards, wanted.retired)
+
+    @property
+    def traded(self) -> tuple[str, ...]:
+        """The symbols there is more to come of, in their order."""
+        return tuple(symbol for symbol in self.symbols if symbol not in self.retired)
 
 
 def read_at_once(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from engine.backtest.history import History, Window
+from engine.backtest.named_signals import named_signals, rows_of
 from engine.backtest.visible import VisibleColumns
 from engine.errors import DataError
+from engine.rules.columns import Columns
 from engine.rules.compile import evaluate_rules
 from engine.sim.market import BarSignals
-from engine.sim.records import Floats, SignalBits
+from engine.sim.records import Flags, Floats, SignalBits
 from engine.sim.state import SignalBit
 from engine.strategies.card_plan import CardPlan
 
@@ -26,7 +28,8 @@ _EXITS = np.int8(SignalBit.EXIT_LONG | SignalBit.EXIT_SHORT)
 def decisions(plan: CardPlan, history: History, window: Window) -> BarSignals:
     """Return the signals of a card in a window.
 
-    There are none before everything a decision may look at is warm. Outside the card's trading session there
+    Its features are those the orders look at, then those that name its signals (`named_signals`). There are
+    no signals before everything a decision may look at is warm. Outside the card's trading session there
     are no entries; where it closes positions then, both exits are signalled there.
     A card whose signals come from Python has no others here; `engine.backtest.strategy_run` asks for them.
 
@@ -44,15 +47,20 @@ def decisions(plan: CardPlan, history: History, window: Window) -> BarSignals:
             f"the first bar everything is known at would be number {warm + 1}, and there are {rows.stop}",
             way_out="sync an earlier start (TRADE_HISTORY_START), or choose a later end",
         )
-    bits = admitted(plan, history, window, _verdicts(plan, history, columns)[rows])
-    return BarSignals(bits, _levels(plan, history, columns, rows))
+    shared = Columns(columns)
+    bits = admitted(plan, history, window, _verdicts(plan, history, columns, shared)[rows])
+    features, named = _levels(plan, history, columns, rows), named_signals(plan)
+    if named.rows:
+        closes = ~_inside_session(plan, window)
+        features = np.concatenate([features, rows_of(named, plan, shared, rows, closes)])
+    return BarSignals(bits, features)
 
 
 def admitted(plan: CardPlan, history: History, window: Window, bits: SignalBits) -> SignalBits:
     """Return what warm-up and trading session leave of the signals of a window, and what they add."""
     session = plan.card.position_policy.trading_session
     if session is not None:
-        inside = session.entries_allowed(window.bars.ts_open + window.bars.bar_ms)
+        inside = _inside_session(plan, window)
         bits = np.where(inside, bits, bits & ~_ENTRIES)
         if session.close_outside:
             bits = np.where(inside, bits, bits | _EXITS)
@@ -63,14 +71,22 @@ def admitted(plan: CardPlan, history: History, window: Window, bits: SignalBits)
     return bits
 
 
-def _verdicts(plan: CardPlan, history: History, columns: VisibleColumns) -> SignalBits:
+def _inside_session(plan: CardPlan, window: Window) -> Flags:
+    """Return at which closes of a window the card's trading session allows entries: bool[bars]."""
+    session = plan.card.position_policy.trading_session
+    if session is None:
+        return np.ones(len(window.bars), np.bool_)
+    return session.entries_allowed(window.bars.ts_open + window.bars.bar_ms)
+
+
+def _verdicts(plan: CardPlan, history: History, columns: VisibleColumns, shared: Columns) -> SignalBits:
     """Return the bits of the rules at every exec bar; sets that differ only in their orders share them."""
     exec_timeframe = plan.card.timeframes.exec
     count = len(history.bars(exec_timeframe))
 
     def evaluate() -> SignalBits:
         bits: SignalBits = np.zeros(count, np.int8)
-        for rule, holds in evaluate_rules(plan.rules, columns).items():
+        for rule, holds in evaluate_rules(plan.rules, shared).items():
             np.bitwise_or(bits, holds.view(np.int8) * np.int8(_BIT_OF_RULE[rule]), out=bits)
         bits.flags.writeable = False
         return bits

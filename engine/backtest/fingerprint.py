@@ -41,6 +41,12 @@ def fingerprint_of(
     return hash_of({"columns": hashes, "bars": spans, "instrument": instrument.fingerprint()})
 
 
+def with_columns(fingerprint: str, columns: Mapping[str, Any]) -> str:
+    """Return the hash of a fingerprint and of arrays beside what it covers."""
+    hashes = {name: _hash_of_array(values) for name, values in columns.items()}
+    return hash_of({"data": fingerprint, "inputs": hashes})
+
+
 def _is_regular(bars: MarketBars) -> bool:
     # times rise by whole bars, so without holes the first and the last say all
     return int(bars.ts_open[-1] - bars.ts_open[0]) == (len(bars) - 1) * bars.bar_ms

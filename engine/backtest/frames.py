@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from engine.sim.market import MarketBars
-from engine.sim.records import Records
+from engine.sim.records import Integers, Records
 from engine.sim.simulate import SimulationOutput
 from engine.sim.state import Direction, FillReason
 
@@ -46,6 +47,8 @@ TRADE_COLUMNS = (
     "r_multiple",
     "bars_held",
     "exit_reason",
+    "entry_tag",
+    "exit_tag",
     "ambiguous",
 )
 FILL_COLUMNS = (
@@ -59,15 +62,18 @@ FILL_COLUMNS = (
     "slippage_usdt",
     "liquidity",
     "reason",
+    "tag",
 )
 
 _DIRECTIONS, _SIDES, _LIQUIDITY = ("short", "long"), ("sell", "buy"), ("taker", "maker")
 _REASONS = tuple(reason.name.lower() for reason in FillReason)
 
 
-def trades_frame(trades: Records) -> pd.DataFrame:
-    """Return the trades frame.
+def trades_frame(trades: Records, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Return the trades frame; `tags` are those of each member's plan, in the order of the members.
 
+    entry_tag is that of the entry rule that led to the trade, exit_tag that of the exit rule that ended it;
+    empty where the rule has no tags, and where something else than an exit rule ended the trade.
     mae_usdt and mfe_usdt are the worst and best unrealised PnL (last price) between entry and exit; of the
     exit bar only what certainly came before the exit counts: its open and the exit itself. r_multiple is the
     net PnL over what the stop put at risk, NaN without a stop. bars_held counts the entry bar and the exit
@@ -102,13 +108,15 @@ def trades_frame(trades: Records) -> pd.DataFrame:
             "r_multiple": net / (trades.risk_distance * size),
             "bars_held": trades.bars_held,
             "exit_reason": _words(_REASONS, trades.reason),
+            "entry_tag": _tags(tags, trades.member, trades.entry_tag),
+            "exit_tag": _tags(tags, trades.member, trades.exit_tag),
             "ambiguous": trades.ambiguous.astype(bool),
         }
     )
 
 
-def fills_frame(fills: Records) -> pd.DataFrame:
-    """Return the fills frame."""
+def fills_frame(fills: Records, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
+    """Return the fills frame; `tags` as for `trades_frame`. tag is that of the rule that asked for the fill."""
     return pd.DataFrame(
         {
             "ts": fills.ts,
@@ -121,6 +129,7 @@ def fills_frame(fills: Records) -> pd.DataFrame:
             "slippage_usdt": fills.slippage,
             "liquidity": _words(_LIQUIDITY, fills.is_maker == 1),
             "reason": _words(_REASONS, fills.reason),
+            "tag": _tags(tags, fills.member, fills.tag),
         }
     )
 
@@ -151,6 +160,13 @@ def funding_frame(payments: Records) -> pd.DataFrame:
             "amount_usdt": payments.amount,
         }
     )
+
+
+def _tags(tags: Sequence[Sequence[str]], member: Integers, number: Integers) -> Any:
+    """Return tags by their numbers, which count from 1 in each member's own; 0 is none."""
+    words = ("", *(tag for of_member in tags for tag in of_member))
+    before = np.cumsum([0, *(len(of_member) for of_member in tags)])
+    return _words(words, np.where(number > 0, before[member] + number, 0))
 
 
 def _words(words: tuple[str, ...], which: NDArray[np.generic]) -> Any:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.backtest.candles import Candles
-from engine.backtest.fingerprint import fingerprint_of
+from engine.backtest.fingerprint import fingerprint_of, with_columns
 from engine.errors import DataError, DataNotFound
 from engine.features.builder import compute_feature
+from engine.features.inputs import MARK_INPUTS, OPEN_INTEREST, OPEN_INTEREST_INPUTS, BarInputs, Stamped
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
+from engine.market_data.price_columns import STORED_PRICES, price_column
 from engine.runtime.alignment import Alignment
 from engine.sim.detail import DetailBars, detail_bars
 from engine.sim.market import FundingEvents, MarketBars
@@ -59,6 +62,10 @@ class History:
     instrument : InstrumentRules
     features : mapping of (Timeframe, FeatureSpec) to outputs by name, optional
         Those that are computed already.
+    open_interest : callable, optional
+        Gives the open interest; called once, when a card that looks at it comes along.
+    inputs : mapping of (Timeframe, name) to float64[bars], optional
+        Columns of `engine.features.inputs.JOINED_INPUTS` that are joined already.
     data_fingerprint : str, optional
         Known from before; computed when it is first asked for if left out.
     feature_bytes : int, optional
@@ -74,6 +81,8 @@ class History:
         instrument: InstrumentRules,
         *,
         features: Mapping[tuple[Timeframe, FeatureSpec], Outputs] | None = None,
+        open_interest: Callable[[], Stamped] | None = None,
+        inputs: Mapping[tuple[Timeframe, str], Floats] | None = None,
         data_fingerprint: str | None = None,
         feature_bytes: int | None = None,
     ) -> None:
@@ -82,6 +91,9 @@ class History:
         self.funding = funding
         self.instrument = instrument
         self._given = dict(features or {})
+        self._given_inputs = dict(inputs or {})
+        self._open_interest = None if open_interest is None else cache(open_interest)
+        self._inputs: dict[Timeframe, BarInputs] = {}
         self._features: OrderedDict[tuple[Timeframe, FeatureSpec], Outputs] = OrderedDict()
         self._features_computed = 0
         self._feature_room = math.inf if feature_bytes is None else feature_bytes
@@ -121,6 +133,48 @@ class History:
                 self._bars[timeframe] = self.candles[timeframe].bars(timeframe)
             return self._bars[timeframe]
 
+    def fingerprint_with(self, inputs: Iterable[tuple[Timeframe, str]]) -> str:
+        """Return the hash of the data and of what else of the contract a card looks at.
+
+        Funding is part of `data_fingerprint`, and so are mark klines: of these only where they are missing
+        is left to say. A card that looks at nothing else has `data_fingerprint` itself.
+        """
+        columns: dict[str, Array] = {}
+        for timeframe, name in sorted(set(inputs)):
+            there = self.candles[timeframe].has_mark
+            if name in OPEN_INTEREST_INPUTS:
+                columns[f"{timeframe} {OPEN_INTEREST}"] = self.column(timeframe, OPEN_INTEREST)
+            elif name in MARK_INPUTS and there is not None and not there.all():
+                columns[f"{timeframe} has_mark"] = there
+        return with_columns(self.data_fingerprint, columns) if columns else self.data_fingerprint
+
+    def column(self, timeframe: Timeframe, name: str) -> Floats:
+        """Return a price or another input of `engine.features.inputs` at each bar of a timeframe.
+
+        Raises
+        ------
+        DataError
+            If the open interest is asked for, and it is not known at all.
+        """
+        values: Floats = price_column(self._inputs_of(timeframe), name)
+        return values
+
+    def _inputs_of(self, timeframe: Timeframe) -> BarInputs:
+        with self._lock:
+            if timeframe not in self._inputs:
+                bars, candles = self.bars(timeframe), self.candles[timeframe]
+                columns = {name: getattr(bars, name) for name in ("ts_open", *STORED_PRICES)}
+                if candles.has_mark is not None:
+                    columns |= {name: getattr(candles, name) for name in MARK_INPUTS}
+                given = {name: values for (of, name), values in self._given_inputs.items() if of is timeframe}
+                self._inputs[timeframe] = BarInputs(
+                    bar_ms=timeframe.ms,
+                    candles=columns | given,
+                    funding=Stamped(self.funding.ts, self.funding.rate),
+                    open_interest=self._open_interest,
+                )
+            return self._inputs[timeframe]
+
     def feature(self, timeframe: Timeframe, feature: FeatureSpec) -> Outputs:
         """Return the outputs of a feature on a timeframe by name, float64[bars of it] each."""
         key = timeframe, feature
@@ -134,8 +188,7 @@ class History:
                 if key in self._features:
                     self._features.move_to_end(key)
                     return self._features[key]
-            bars = self.bars(timeframe)
-            outputs = compute_feature(feature, {name: getattr(bars, name) for name in _INPUTS})
+            outputs = compute_feature(feature, self._inputs_of(timeframe))
             self._keep_feature(key, outputs)
             return outputs
 
@@ -257,6 +310,3 @@ class History:
 
 def _size(outputs: Outputs) -> int:
     return sum(values.nbytes for values in outputs.values())
-
-
-_INPUTS = ("open", "high", "low", "close", "volume")

@@ -60,8 +60,9 @@ class PortfolioEngine:
         output = _simulated(prepared, starting_equity_usdt, max_open_positions)
         timeframe = prepared[0].plan.card.timeframes.exec
         windows = [each.window for each in prepared]
-        trades = _with_member(trades_frame(output.trades), output.trades)
-        fills = _with_member(fills_frame(output.fills), output.fills)
+        tags = [each.plan.tags for each in prepared]
+        trades = _with_member(trades_frame(output.trades, tags), output.trades)
+        fills = _with_member(fills_frame(output.fills, tags), output.fills)
         members = tuple(
             _member_result(number, each, output, trades, starting_equity_usdt)
             for number, each in enumerate(prepared)

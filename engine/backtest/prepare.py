@@ -14,14 +14,17 @@ import numpy as np
 from engine.backtest.candles import Candles
 from engine.backtest.decisions import decisions
 from engine.backtest.history import History, Outputs
+from engine.backtest.named_signals import named_signals
 from engine.errors import DataError
 from engine.features.builder import feature_outputs
+from engine.features.inputs import JOINED_INPUTS
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
 from engine.sim.contract import contract_of, tiers_of
 from engine.sim.detail import DetailBars
 from engine.sim.market import BarSignals, FundingEvents, MarketBars
 from engine.sim.records import Floats, Records
+from engine.sim.signal_terms import with_signal_terms
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
 
@@ -72,8 +75,11 @@ class PreparedFrame:
 
     @property
     def data_fingerprint(self) -> str:
-        """Hash of the candles, the funding events and the instrument rules the run may look at."""
-        return self.history.data_fingerprint
+        """Hash of the candles, the funding events and the instrument rules the run may look at.
+
+        And of whatever else of the contract its card names: open interest, where there are mark klines.
+        """
+        return self.history.fingerprint_with(self.plan.inputs())
 
     @property
     def window(self) -> tuple[int, int]:
@@ -99,7 +105,7 @@ def prepare(
     plan : CardPlan
     symbol : str
     frames : mapping of Timeframe to DataFrame
-        A feature frame of each of the card's timeframes.
+        A feature frame of each of the card's timeframes, with what its rules look at beside candles.
     funding_events : DataFrame
         ts int64, funding_rate and mark_price float64.
     instrument : InstrumentRules
@@ -115,6 +121,12 @@ def prepare(
     """
     roles = plan.card.timeframes.roles()
     features: dict[tuple[Timeframe, FeatureSpec], Outputs] = {}
+    inputs = {
+        (timeframe, name): frames[timeframe][name].to_numpy(np.float64)
+        for timeframe in frames
+        for name in JOINED_INPUTS
+        if name in frames[timeframe]
+    }
     for role, timeframe in roles.items():
         for name, feature in plan.features_of(role).items():
             if timeframe in frames:
@@ -125,6 +137,7 @@ def prepare(
         funding_from_frame(funding_events),
         instrument,
         features=features,
+        inputs=inputs,
         data_fingerprint=data_fingerprint,
     )
     return prepare_history(plan, history, start_ms=start_ms, end_ms=end_ms)
@@ -186,6 +199,7 @@ def prepare_history(
             f"card {card.id}: {history.symbol} has no feature frame of {', '.join(missing)}",
             way_out="materialize the feature frames of every timeframe of the card first",
         )
+    _refuse_unknown_inputs(plan, history)
     window = history.window(timeframes.exec, start_ms, end_ms)
     _refuse_stale_timeframes(plan, history, last_close=window.span[1])
     return PreparedFrame(
@@ -194,7 +208,7 @@ def prepare_history(
         bars=window.bars,
         signals=decisions(plan, history, window),
         funding=window.funding,
-        contract=contract_of(card, history.instrument),
+        contract=with_signal_terms(contract_of(card, history.instrument), named_signals(plan).terms),
         tiers=tiers_of(history.instrument),
         detail=None
         if timeframes.detail is None
@@ -220,6 +234,16 @@ def funding_from_frame(events: pd.DataFrame) -> FundingEvents:
 def _outputs(frame: pd.DataFrame, name: str, feature: FeatureSpec) -> Outputs:
     columns = {output: f"{name}.{output}" if output else name for output in feature_outputs(feature)}
     return {output: frame[column].to_numpy(np.float64) for output, column in columns.items()}
+
+
+def _refuse_unknown_inputs(plan: CardPlan, history: History) -> None:
+    """A rule on what is never known would be false for ever, and the run would look like a quiet market."""
+    for timeframe, name in sorted(plan.inputs()):
+        if not np.isfinite(history.column(timeframe, name)).any():
+            raise DataError(
+                f"card {plan.card.id} looks at {name} on {timeframe}, and none is known of {history.symbol}",
+                way_out="sync the symbol from an earlier start (TRADE_HISTORY_START), or leave it out",
+            )
 
 
 def _refuse_stale_timeframes(plan: CardPlan, history: History, last_close: int) -> None:

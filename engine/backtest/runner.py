@@ -9,6 +9,8 @@ from engine.backtest.engine import BacktestEngine
 from engine.backtest.history import History
 from engine.backtest.prepare import PreparedFrame, funding_from_frame, prepare_history
 from engine.backtest.result import BacktestResult
+from engine.features.builder import stamped
+from engine.features.inputs import OPEN_INTEREST
 from engine.market_data.funding import price_funding_events
 from engine.market_data.healing import heal
 from engine.market_data.store import HistoricalDataStore
@@ -91,4 +93,11 @@ def history_from_store(
     }
     funding = price_funding_events(stored.funding, stored.marks, stored.candles[min(wanted)])
     events = funding_from_frame(funding)
-    return History(symbol, candles, events, stored.instrument, feature_bytes=feature_bytes)
+    return History(
+        symbol,
+        candles,
+        events,
+        stored.instrument,
+        open_interest=lambda: stamped(store.read_open_interest(symbol), OPEN_INTEREST),
+        feature_bytes=feature_bytes,
+    )

@@ -26,6 +26,7 @@ _WORDS = {
     "liquidity": ["taker", "maker"],
     "reason": _REASONS,
 }
+_TAGS = {"entry_tag", "exit_tag", "tag"}
 _WHOLE = {"trade_id", "ts", "ts_entry", "ts_exit", "ts_close", "bar", "entry_bar", "exit_bar", "bars_held"}
 _ABOVE_ZERO = {"entry_price", "exit_price", "price", "size", "notional_usdt", "close", "mark_price"}
 _NOT_BELOW_ZERO = {"slippage_usdt", "initial_margin_usdt", "used_margin_usdt"}
@@ -51,6 +52,9 @@ def _column(name: str, *, signed: bool = False) -> pa.Column:
     if name in _WORDS:
         words = _WORDS[name]
         return pa.Column(str, pa.Check.isin(words, error=f"{name} is one of {', '.join(words)}"))
+    if name in _TAGS:
+        said = f"{name} is small letters, digits and _, or nothing"
+        return pa.Column(str, pa.Check.str_matches(r"^([a-z][a-z0-9_]*)?$", error=said))
     if name in _WHOLE:
         return pa.Column("int64", pa.Check(lambda values: values >= 0, error=f"{name} is not below 0"))
     if name == "ambiguous":
@@ -108,6 +112,10 @@ TRADES = pa.DataFrameSchema(
         pa.Check(
             lambda trades: _same(trades["net_pnl_usdt"], _net(trades)),
             error="net_pnl_usdt is gross_pnl_usdt less fees_usdt plus funding_usdt",
+        ),
+        pa.Check(
+            lambda trades: (trades["exit_tag"] == "") | (trades["exit_reason"] == "signal"),
+            error="exit_tag is empty unless exit_reason is signal",
         ),
         pa.Check(lambda trades: ~trades["trade_id"].duplicated(), error="trade_id is there once"),
         _in_order("ts_exit"),

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.backtest.decisions import admitted
 from engine.backtest.history import History
+from engine.backtest.named_signals import strategy_tag_rows
 from engine.backtest.prepare import PreparedFrame
 from engine.backtest.visible import VisibleColumns
 from engine.errors import SimulationError, StrategyError, TradeError
@@ -25,19 +26,26 @@ from engine.sim.detail import DetailBars
 from engine.sim.exchange import SimulatedExchange
 from engine.sim.exchange_views import Bar, Position
 from engine.sim.market import MarketBars
+from engine.sim.records import Floats
 from engine.sim.simulate import SimulationOutput
 from engine.sim.state import Direction, RejectReason, SignalBit, StopReason
 from engine.strategies.base import BaseStrategy
 from engine.strategies.card_plan import CardPlan
 from engine.strategies.planned import PlannedStrategy
-from engine.strategies.signal import ENTER_LONG, ENTER_SHORT, EXIT_LONG, EXIT_SHORT, Signal
+from engine.strategies.signal import Kind, Side, Signal
 from engine.timeframes import format_utc
 
-_BIT_OF_SIGNAL = {
-    ENTER_LONG: int(SignalBit.ENTER_LONG),
-    EXIT_LONG: int(SignalBit.EXIT_LONG),
-    ENTER_SHORT: int(SignalBit.ENTER_SHORT),
-    EXIT_SHORT: int(SignalBit.EXIT_SHORT),
+_BIT_OF_SIGNAL: dict[tuple[Kind, Side], int] = {
+    ("enter", "long"): int(SignalBit.ENTER_LONG),
+    ("exit", "long"): int(SignalBit.EXIT_LONG),
+    ("enter", "short"): int(SignalBit.ENTER_SHORT),
+    ("exit", "short"): int(SignalBit.EXIT_SHORT),
+}
+_RULE_OF_SIGNAL: dict[tuple[Kind, Side], str] = {
+    ("enter", "long"): "entry_long",
+    ("exit", "long"): "exit_long",
+    ("enter", "short"): "entry_short",
+    ("exit", "short"): "exit_short",
 }
 _EVERY_BIT = np.int8(sum(SignalBit))
 _BARS_AT_ONCE = 4096
@@ -80,7 +88,9 @@ class _Run:
         )
         window = history.window(plan.card.timeframes.exec, *prepared.window)
         # Rows of features stand together for a bar, so that each is handed on as it is.
-        self._features = np.ascontiguousarray(prepared.signals.features.T)[:, :, None]
+        self._features = np.array(prepared.signals.features.T, order="C")[:, :, None]
+        self._tag_rows = strategy_tag_rows(plan)
+        self._tag_numbers = {tag: number for number, tag in enumerate(("", *plan.tags))}
         # What the session adds of its own is all there is of a card without conditions.
         self._added = prepared.signals.bits.tolist()
         self._kept = admitted(plan, history, window, np.full(len(bars), _EVERY_BIT)).tolist()
@@ -102,7 +112,7 @@ class _Run:
             if self._kept[bar]:
                 seen = None if position is None else _shown(position)
                 snapshot = RuntimeSnapshotView(store, len(store) - 1, seen, exchange.equity)
-                bits |= self._asked(snapshot) & self._kept[bar]
+                bits |= self._asked(snapshot, self._features[bar]) & self._kept[bar]
             exchange.decide(bits, self._features[bar])
             equity[bar] = exchange.equity
             if position is not None:
@@ -146,8 +156,8 @@ class _Run:
                 exchange.trade(closing, features[bar], ts_exec_open=whole.ts_open)
             yield bar
 
-    def _asked(self, snapshot: RuntimeSnapshotView) -> int:
-        """Return the bits of what the strategy wants."""
+    def _asked(self, snapshot: RuntimeSnapshotView, features: Floats) -> int:
+        """Return the bits of what the strategy wants, and note the tags of it in the bar's features."""
         try:
             signals = self._strategy.generate_signals(snapshot)
         except Exception as error:
@@ -156,14 +166,27 @@ class _Run:
         bits = 0
         try:
             for signal in signals:
-                bits |= _BIT_OF_SIGNAL[signal]
-        except (TypeError, KeyError):
+                wish = signal.kind, signal.direction
+                if signal.tag not in self._tag_numbers:
+                    raise self._undeclared(signal, snapshot.ts_close)
+                if self._tag_rows and not bits & _BIT_OF_SIGNAL[wish]:
+                    features[self._tag_rows[_RULE_OF_SIGNAL[wish]], 0] = self._tag_numbers[signal.tag]
+                bits |= _BIT_OF_SIGNAL[wish]
+        except (TypeError, AttributeError):
             raise StrategyError(
                 f"the strategy {self._name} returned {signals!r} at {format_utc(snapshot.ts_close)} UTC, "
                 "which is no list of signals",
                 way_out=f"return a list of {Signal.__name__}, and [] where there is nothing to say",
             ) from None
         return bits
+
+    def _undeclared(self, signal: Signal, ts_close: int) -> StrategyError:
+        return StrategyError(
+            f"the strategy {self._name} tagged a signal {signal.tag!r} at {format_utc(ts_close)} UTC, "
+            "and that is none of its tags",
+            way_out=f"name it in the tags of {type(self._strategy).__name__}: "
+            f"tags = {(*(tag for tag in self._tag_numbers if tag), signal.tag)!r}",
+        )
 
 
 def _unfolding(plan: CardPlan, planned: PlannedStrategy, history: History) -> Unfolding:

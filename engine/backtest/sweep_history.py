@@ -79,7 +79,8 @@ class SweepRunner:
     def run_id(self, plan: CardPlan) -> str:
         """Return the id of the run of `plan`. Raises as `SweepHistory.window` does."""
         history, window = self._swept.history, self._swept.window(plan.card)
-        return run_id_of(plan.system_hash, history.data_fingerprint, history.symbol, window)
+        fingerprint = history.fingerprint_with(plan.inputs())
+        return run_id_of(plan.system_hash, fingerprint, history.symbol, window)
 
     def metrics(self, plans: Sequence[CardPlan]) -> list[SetMetrics]:
         """Return the basic metrics of each of `plans`. Raises as `prepare_history` does."""

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from engine.backtest.history import History
 from engine.errors import SimulationError
-from engine.market_data.price_columns import PRICE_NAMES, price_column
+from engine.idea_card.features import SOURCES
 from engine.rules.names import Reference
 from engine.runtime.alignment import EXEC_ROLE, shifted
 from engine.sim.records import Floats
@@ -47,13 +47,9 @@ class VisibleColumns:
         feature = self._plan.card.features.get(name.partition(".")[0])
         if feature is not None and feature.tf == role:
             return self._history.feature(timeframe, feature)[name.partition(".")[2]]
-        if name not in PRICE_NAMES:
+        if name not in SOURCES:
             raise SimulationError(
                 f"card {self._plan.card.id} has no {name!r} on {role}",
-                way_out=f"use a feature of that timeframe, or one of {', '.join(PRICE_NAMES)}",
+                way_out=f"use a feature of that timeframe, or one of {', '.join(SOURCES)}",
             )
-        bars = self._history.bars(timeframe)
-        return price_column({part: getattr(bars, part) for part in _STORED}, name)
-
-
-_STORED = ("open", "high", "low", "close", "volume")
+        return self._history.column(timeframe, name)

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.calling import REFUSED, call, configure_logging, show_fault
+from engine.cli.universe import universe_app
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +32,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-cards_app = typer.Typer(help="The IdeaCards: list, validate, show.", no_args_is_help=True)
+cards_app = typer.Typer(help="The IdeaCards: list, validate, show, migrate.", no_args_is_help=True)
 app.add_typer(cards_app, name="cards")
 strategies_app = typer.Typer(help="The strategies in Python that cards can name: list.", no_args_is_help=True)
 app.add_typer(strategies_app, name="strategies")
 portfolio_app = typer.Typer(help="Several cards and symbols on one wallet.", no_args_is_help=True)
 app.add_typer(portfolio_app, name="portfolio")
+app.add_typer(universe_app, name="universe")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
 CardName = Annotated[str, typer.Argument(metavar="CARD", help="The card's id, or a YAML file.")]
@@ -114,10 +116,16 @@ def backtest(
 def sweep(
     card: CardName,
     symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
-    samples: Annotated[
-        int | None, typer.Option(help="So many sets at random, not the whole grid.", min=1)
+    search: Annotated[
+        str | None, typer.Option(metavar="grid|random|bayesian", help="How sets are chosen; grid: all.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random sets: the same seed, the same sets.", min=0)] = 0,
+    trials: Annotated[int | None, typer.Option(help="How many sets, of random and bayesian.", min=1)] = None,
+    seed: Annotated[
+        int, typer.Option(help="Of random and bayesian: the same seed, the same sets.", min=0)
+    ] = 0,
+    objective: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="What a Bayesian search is after, as sharpe.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads; one per core if not given.", min=1)] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet file of the results.")] = None,
     by: Annotated[str | None, typer.Option(metavar="METRIC", help="Which sets are best.")] = None,
@@ -129,8 +137,8 @@ def sweep(
     from engine.cli import tables
 
     arguments = {
-        "card": card, "symbol": symbol, "samples": samples, "seed": seed, "workers": workers, "out": out,
-        "by": by, "start": start, "end": end,
+        "card": card, "symbol": symbol, "search": search, "trials": trials, "seed": seed,
+        "objective": objective, "workers": workers, "out": out, "by": by, "start": start, "end": end,
     }  # fmt: skip
     call("backtest.sweep", arguments, tables.sweep, as_json=as_json)
 
@@ -210,6 +218,26 @@ def cards_show(card: CardName, as_json: AsJson = False) -> None:
     from engine.cli import tables
 
     call("cards.show", {"card": card}, tables.card, as_json=as_json)
+
+
+@cards_app.command("migrate")
+def cards_migrate(
+    card: CardName,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write the file, not only show what changes.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a card forward to the present version of the card language; comments stay as they are."""
+    from engine.cli import tables
+
+    call(
+        "cards.migrate",
+        {"card": card, "write": write},
+        tables.migration,
+        as_json=as_json,
+        well=lambda data: data["usable"],
+    )
 
 
 @portfolio_app.command("run")

@@ -183,6 +183,23 @@ def card(console: Console, data: Row) -> None:
     console.print(Text(text, style="cyan"), soft_wrap=True)
 
 
+def migration(console: Console, data: Row) -> None:
+    """Show what a card has to change, and whether that was written."""
+    versions = f"version {data['from_version']} to {data['to_version']} of the card language"
+    if not data["diff"]:
+        console.print(f"{data['file']} is of version {data['to_version']} already.", soft_wrap=True)
+    else:
+        console.print(Text(f"{data['file']}: from {versions}", style="bold"), soft_wrap=True)
+        for change in data["changes"]:
+            console.print(Text(f"  {change['key_path']} {change['problem']}"), soft_wrap=True)
+        styles = {"+": "green", "-": "red", "@": "cyan"}
+        for line in data["diff"].splitlines():
+            console.print(Text(line, style=styles.get(line[:1], "")), soft_wrap=True)
+        said = "Written." if data["written"] else "Nothing is written yet: add --write."
+        console.print(Text(said, style="bold"))
+    _unusable(console, data["left"])
+
+
 def strategies(console: Console, data: Row) -> None:
     """Show the strategies written in Python."""
     for strategy in data["strategies"]:
@@ -190,6 +207,8 @@ def strategies(console: Console, data: Row) -> None:
         console.print(Text.assemble(head, f"  {strategy['description']}"), soft_wrap=True)
         parameters = ", ".join(strategy["parameters"]) or "none"
         lines(console, [("  inputs", ", ".join(strategy["inputs"])), ("  parameters", parameters)])
+    for each in data["unusable"]:
+        console.print(failure(each["problem"], each["way_out"]), soft_wrap=True)
 
 
 def backtest(console: Console, data: Row) -> None:
@@ -227,7 +246,8 @@ def sweep(console: Console, data: Row) -> None:
     console.print(Text(head, style="bold"))
     start, end = data["window"]
     reused = f", {number(data['reused'], 0)} of them known before" if data["reused"] else ""
-    sets = f"{number(data['sets'], 0)} sets{reused}; the best by {by.title.lower()}"
+    chosen = {"grid": "", "random": " at random", "bayesian": " of a Bayesian search"}[data["search"]]
+    sets = f"{number(data['sets'], 0)} sets{chosen}{reused}; the best by {by.title.lower()}"
     console.print(Text(f"{_moment(start)} to {_moment(end)} UTC, {sets}", style="dim"))
     shown = tuple(dict.fromkeys((by.name, *SWEEP_HEADLINES)))
     names = tuple(data["best"][0]["parameters"])

@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from engine.errors import ConfigurationError, ExchangeError, SymbolNotListed
+from engine.exchange.breaker import CircuitBreaker
+from engine.exchange.event_paging import fetch_events
 from engine.exchange.facts import (
+    TRADING,
     InstrumentFacts,
     RiskTierFacts,
     describe_contract,
     instrument_facts,
     is_usdt_perpetual,
     risk_tier_facts,
+    server_ms_of,
 )
+from engine.exchange.limits import SharedRequestLimiter
+from engine.exchange.paging import GridSource, fetch_grid
 from engine.exchange.rows import (
     FUNDING_COLUMNS,
     INTEREST_COLUMNS,
     MARK_COLUMNS,
     OHLCV_COLUMNS,
     Page,
+    are_candles,
     as_frame,
-    checked_candles,
-    checked_rows,
     list_of,
     objects_of,
+    page_of,
     rows_of,
 )
 from engine.exchange.session import BybitSession
-from engine.timeframes import HOUR_MS, Timeframe, format_utc, parse_utc
+from engine.exchange.timing import Timing
+from engine.timeframes import Timeframe, format_utc
 
 # pybit knows the same hosts; the demo host's market data are mainnet's
 _BYBIT_HOST = re.compile(r"api(-testnet|-demo)?\.(bybit|bytick|bybit-tr)\.[a-z.]+")
@@ -41,10 +50,11 @@ _KLINE_PAGE = 1000
 _FUNDING_PAGE = 200
 _INTEREST_PAGE = 200
 _INSTRUMENT_PAGE = 1000
-# Bybit's shortest funding interval: two events cannot be closer
-_SHORTEST_FUNDING_MS = HOUR_MS
+# Without a status instruments-info gives what trades.
+_STATUSES = (TRADING, "PreLaunch", "Delivering", "Closed")
 
-_FAR_FUTURE_MS = parse_utc("9999-01-01")
+# At Bybit's usual 60 ms for an answer, so many at once make full use of its request limit.
+_CONNECTIONS = 8
 
 _INTEREST_CODES = {
     Timeframe.M5: "5min",
@@ -69,6 +79,8 @@ class BybitMarketClient:
         For example https://api.bybit.com or http://127.0.0.1:8765.
     timeout_s : float, optional
         How long one answer may take, in seconds.
+    limiter, breaker, timing : optional
+        As of `BybitSession`.
 
     Raises
     ------
@@ -76,8 +88,18 @@ class BybitMarketClient:
         If `base_url` is not an http(s) address.
     """
 
-    def __init__(self, base_url: str, *, timeout_s: float = 10.0) -> None:
-        self._session = BybitSession(base_url, timeout_s=timeout_s)
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float = 10.0,
+        limiter: SharedRequestLimiter | None = None,
+        breaker: CircuitBreaker | None = None,
+        timing: Timing | None = None,
+    ) -> None:
+        self._session = BybitSession(
+            base_url, timeout_s=timeout_s, limiter=limiter, breaker=breaker, timing=timing
+        )
 
     @property
     def base_url(self) -> str:
@@ -104,11 +126,7 @@ class BybitMarketClient:
 
     def server_time_ms(self) -> int:
         """Return the exchange's clock in epoch milliseconds."""
-        result = self._session.call("get_server_time", "server time")
-        try:
-            return int(result["timeNano"]) // 1_000_000
-        except (KeyError, TypeError, ValueError):
-            raise ExchangeError(f"server time: the answer has no usable timeNano: {result}") from None
+        return self._session.call("get_server_time", "server time", server_ms_of)
 
     def klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Return the candles that open in [start_ms, end_ms), the unfinished one among them.
@@ -118,8 +136,7 @@ class BybitMarketClient:
         pd.DataFrame
             ts_open int64; open, high, low, close, volume (base coin), turnover (USDT) float64; ascending.
         """
-        pages = self._candle_pages("get_kline", OHLCV_COLUMNS, symbol, timeframe, start_ms, end_ms)
-        return as_frame(list(pages), OHLCV_COLUMNS)
+        return self._candles("get_kline", OHLCV_COLUMNS, symbol, timeframe, start_ms, end_ms)
 
     def mark_klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Return the mark-price candles that open in [start_ms, end_ms), the unfinished one among them.
@@ -129,14 +146,12 @@ class BybitMarketClient:
         pd.DataFrame
             ts_open int64; open, high, low, close float64; ascending.
         """
-        pages = self._candle_pages("get_mark_price_kline", MARK_COLUMNS, symbol, timeframe, start_ms, end_ms)
-        return as_frame(list(pages), MARK_COLUMNS)
+        return self._candles("get_mark_price_kline", MARK_COLUMNS, symbol, timeframe, start_ms, end_ms)
 
     def funding(self, symbol: str, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Return the funding events settled in [start_ms, end_ms), at the times they were settled.
 
-        The endpoint serves the newest events of a window, so pages are walked backwards until none is left;
-        no interval is assumed.
+        No interval is assumed; see `event_paging`.
 
         Returns
         -------
@@ -144,27 +159,24 @@ class BybitMarketClient:
             ts int64, funding_rate float64 (a fraction; positive: long pays); ascending.
         """
         endpoint = f"funding history of {symbol}"
-        pages: list[Page] = []
-        last = end_ms - 1
-        while last >= start_ms:
-            result = self._session.call(
+
+        def ask(first_ts: int, last_ts: int) -> Page:
+            def read(result: dict[str, Any]) -> Page:
+                rows = rows_of(result, ("fundingRateTimestamp", "fundingRate"))
+                return page_of(rows, len(FUNDING_COLUMNS), first_ts, last_ts)
+
+            return self._session.call(
                 "get_funding_rate_history",
                 endpoint,
+                read,
                 category=_LINEAR,
                 symbol=symbol,
-                startTime=start_ms,
-                endTime=last,
+                startTime=first_ts,
+                endTime=last_ts,
                 limit=_FUNDING_PAGE,
             )
-            rows = rows_of(result, endpoint, ("fundingRateTimestamp", "fundingRate"))
-            if not rows:
-                break
-            pages.insert(0, checked_rows(rows, 2, endpoint, start_ms, last))
-            oldest = int(pages[0][0, 0])
-            if oldest - start_ms < _SHORTEST_FUNDING_MS:
-                break
-            last = oldest - 1
-        return as_frame(pages, FUNDING_COLUMNS)
+
+        return as_frame(fetch_events(endpoint, ask, start_ms, end_ms - 1), FUNDING_COLUMNS)
 
     def open_interest(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Return open interest at the opens of `timeframe` (5m, 15m, 30m, 1h, 4h, 1d) in [start_ms, end_ms).
@@ -185,41 +197,37 @@ class BybitMarketClient:
                 f"there is no open interest per {timeframe}", way_out=f"use one of {known}"
             )
         endpoint = f"open interest of {symbol}"
-        if end_ms <= start_ms:
-            return as_frame([], INTEREST_COLUMNS)
-        pages: list[Page] = []
-        last = end_ms - 1
-        for result in self._cursor_pages(
-            "get_open_interest",
-            endpoint,
-            symbol=symbol,
-            intervalTime=_INTEREST_CODES[timeframe],
-            startTime=start_ms,
-            endTime=last,
-            limit=_INTEREST_PAGE,
-        ):
-            rows = rows_of(result, endpoint, ("timestamp", "openInterest"))
-            if rows:
-                pages.insert(0, checked_rows(rows, 2, endpoint, start_ms, last))
-                last = int(pages[0][0, 0]) - 1
-        return as_frame(pages, INTEREST_COLUMNS)
+
+        def ask(first_ts: int, last_ts: int, limit: int) -> Page:
+            def read(result: dict[str, Any]) -> Page:
+                rows = rows_of(result, ("timestamp", "openInterest"))
+                return page_of(rows, len(INTEREST_COLUMNS), first_ts, last_ts)
+
+            return self._session.call(
+                "get_open_interest",
+                endpoint,
+                read,
+                category=_LINEAR,
+                symbol=symbol,
+                intervalTime=_INTEREST_CODES[timeframe],
+                startTime=first_ts,
+                endTime=last_ts,
+                limit=limit,
+            )
+
+        source = GridSource(endpoint, ask, timeframe.ms, _INTEREST_PAGE, lambda page: True)  # noqa: ARG005
+        return self._grid(source, timeframe, start_ms, end_ms, INTEREST_COLUMNS)
 
     def instrument(self, symbol: str) -> InstrumentFacts:
-        """Return the trading rules of a USDT perpetual.
+        """Return the trading rules of a USDT perpetual, also of one that is not listed yet or any more.
 
         Raises
         ------
         SymbolNotListed
-            If the exchange does not list `symbol`, or lists it as something else.
+            If the exchange does not know `symbol`, or as something else.
         """
-        try:
-            result = self._session.call(
-                "get_instruments_info", f"instruments-info of {symbol}", category=_LINEAR, symbol=symbol
-            )
-        except SymbolNotListed:
-            result = {"list": []}
-        rows = [row for row in objects_of(result, "instruments-info") if row.get("symbol") == symbol]
-        if not rows:
+        row = self._listing(symbol)
+        if row is None:
             near = get_close_matches(symbol.upper(), self.usdt_perpetuals(), n=3)
             raise SymbolNotListed(
                 f"{self.base_url} does not list {symbol}",
@@ -227,51 +235,72 @@ class BybitMarketClient:
                 if near
                 else "USDT perpetuals are named like BTCUSDT",
             )
-        if not is_usdt_perpetual(rows[0]):
+        if not is_usdt_perpetual(row):
             raise SymbolNotListed(
-                f"{symbol} is {describe_contract(rows[0])}, not a USDT perpetual",
+                f"{symbol} is {describe_contract(row)}, not a USDT perpetual",
                 way_out="only perpetuals that settle in USDT are supported, for example BTCUSDT",
             )
-        return instrument_facts(rows[0])
+        return instrument_facts(row)
 
     def risk_tiers(self, symbol: str) -> tuple[RiskTierFacts, ...]:
-        """Return the risk-limit ladder of `symbol`, lowest tier first."""
-        endpoint = f"risk-limit of {symbol}"
-        result = self._session.call("get_risk_limit", endpoint, category=_LINEAR, symbol=symbol)
-        return risk_tier_facts(symbol, objects_of(result, endpoint))
+        """Return the risk-limit ladder of `symbol`, lowest tier first; empty for one that is delisted."""
+        try:
+            rows = self._session.call(
+                "get_risk_limit", f"risk-limit of {symbol}", objects_of, category=_LINEAR, symbol=symbol
+            )
+        except SymbolNotListed:
+            if self._listing(symbol) is None:
+                raise
+            rows = []
+        return risk_tier_facts(symbol, rows)
 
-    def usdt_perpetuals(self) -> list[str]:
-        """Return the symbols of all USDT perpetuals that trade now, sorted."""
-        pages = self._cursor_pages("get_instruments_info", "instruments-info", limit=_INSTRUMENT_PAGE)
-        rows = [row for page in pages for row in objects_of(page, "instruments-info")]
+    def usdt_perpetuals(self, status: str = TRADING) -> list[str]:
+        """Return the symbols of all USDT perpetuals, sorted: those that trade now, or of another `status`.
+
+        Bybit's other ones are PreLaunch, Delivering and Closed (delisted).
+        """
+        rows = self._instruments(status=status)
         return sorted({str(row.get("symbol")) for row in rows if is_usdt_perpetual(row)})
 
-    def _candle_pages(
-        self,
-        method: str,
-        columns: Sequence[str],
-        symbol: str,
-        timeframe: Timeframe,
-        start_ms: int,
-        end_ms: int,
-    ) -> Iterator[Page]:
-        """Yield the pages of [start_ms, end_ms), oldest first, in windows that no page can overflow."""
-        step = timeframe.ms
-        first = timeframe.floor(start_ms + step - 1)
-        listed = False
-        while first < end_ms:
-            last = timeframe.floor(min(first + (_KLINE_PAGE - 1) * step, end_ms - 1))
-            page = self._candles(method, columns, symbol, timeframe, start=first, end=last, limit=_KLINE_PAGE)
-            if len(page):
-                listed = True
-                yield page
-            first = last + step
-            if not listed and first < end_ms:
-                # nothing yet: skip what lies before the listing in one request
-                earliest = self._candles(method, columns, symbol, timeframe, start=first, limit=1)
-                if len(earliest) == 0:
-                    return
-                first = int(earliest[0, 0])
+    def _listing(self, symbol: str) -> dict[str, Any] | None:
+        """Return the row of instruments-info of `symbol`, whatever its status; None if there is none."""
+        for status in _STATUSES:
+            try:
+                rows = self._instruments(symbol=symbol, status=status)
+            except SymbolNotListed:
+                continue
+            for row in rows:
+                if row.get("symbol") == symbol:
+                    return row
+        return None
+
+    def _instruments(self, **parameters: object) -> list[dict[str, Any]]:
+        """Return the rows of all pages of instruments-info.
+
+        The cursor ends: empty, or one that was followed before, or on an empty page. It comes percent-encoded
+        and goes back as it is.
+        """
+
+        def read(result: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
+            return objects_of(result), str(result.get("nextPageCursor") or "")
+
+        rows: list[dict[str, Any]] = []
+        followed = {""}
+        cursor: str | None = None
+        while True:
+            page, cursor = self._session.call(
+                "get_instruments_info",
+                "instruments-info",
+                read,
+                category=_LINEAR,
+                limit=_INSTRUMENT_PAGE,
+                cursor=cursor,
+                **parameters,
+            )
+            rows += page
+            if cursor in followed or not page:
+                return rows
+            followed.add(cursor)
 
     def _candles(
         self,
@@ -279,41 +308,37 @@ class BybitMarketClient:
         columns: Sequence[str],
         symbol: str,
         timeframe: Timeframe,
-        *,
-        start: int,
-        limit: int,
-        end: int | None = None,
-    ) -> Page:
-        shown = "mark klines" if columns is MARK_COLUMNS else "klines"
-        endpoint = f"{timeframe} {shown} of {symbol} from {format_utc(start)}"
-        parameters: dict[str, object] = {"start": start, "limit": limit}
-        if end is not None:
-            parameters["end"] = end
-        result = self._session.call(
-            method,
-            endpoint,
-            category=_LINEAR,
-            symbol=symbol,
-            interval=timeframe.bybit_code,
-            **parameters,
-        )
-        window = (start, _FAR_FUTURE_MS if end is None else end)
-        return checked_candles(list_of(result, endpoint), len(columns), endpoint, timeframe, window)
+        start_ms: int,
+        end_ms: int,
+    ) -> pd.DataFrame:
+        name = f"{timeframe} {'mark klines' if columns is MARK_COLUMNS else 'klines'} of {symbol}"
 
-    def _cursor_pages(self, method: str, endpoint: str, **parameters: object) -> Iterator[dict[str, Any]]:
-        """Yield answers until the cursor ends: empty, or one that was followed before, or an empty list.
+        def ask(first_ts: int, last_ts: int, limit: int) -> Page:
+            return self._session.call(
+                method,
+                f"{name} from {format_utc(first_ts)}",
+                lambda result: page_of(list_of(result), len(columns), first_ts, last_ts),
+                category=_LINEAR,
+                symbol=symbol,
+                interval=timeframe.bybit_code,
+                start=first_ts,
+                end=last_ts,
+                limit=limit,
+            )
 
-        The exchange gives the cursor percent-encoded and it goes back as it is.
-        """
-        followed: set[str] = set()
-        cursor: str | None = None
-        while True:
-            result = self._session.call(method, endpoint, category=_LINEAR, cursor=cursor, **parameters)
-            yield result
-            cursor = str(result.get("nextPageCursor") or "")
-            if not cursor or cursor in followed or not result.get("list"):
-                return
-            followed.add(cursor)
+        source = GridSource(name, ask, timeframe.ms, _KLINE_PAGE, lambda page: are_candles(page, timeframe))
+        return self._grid(source, timeframe, start_ms, end_ms, columns)
+
+    def _grid(
+        self, source: GridSource, timeframe: Timeframe, start_ms: int, end_ms: int, columns: Sequence[str]
+    ) -> pd.DataFrame:
+        first_ts, last_ts = timeframe.floor(start_ms + timeframe.ms - 1), timeframe.floor(end_ms - 1)
+        return as_frame(fetch_grid(source, first_ts, last_ts, self._executor), columns)
+
+    @cached_property
+    def _executor(self) -> ThreadPoolExecutor:
+        # its threads begin with the first range of more than one page, and end with the client
+        return ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="bybit")
 
     def __repr__(self) -> str:
         """Return the address; a client shows nothing else."""

@@ -8,16 +8,19 @@ from math import isfinite
 from typing import Any
 
 from engine.errors import ExchangeError
+from engine.exchange.faults import FaultKind, RequestFault
 
 PERPETUAL = "LinearPerpetual"
 SETTLE_COIN = "USDT"
+TRADING = "Trading"
 
 
 @dataclass(frozen=True)
 class InstrumentFacts:
     """Trading rules of a USDT perpetual; the fields mean what they mean in `InstrumentRules`.
 
-    Prices and notionals are in USDT, quantities in base coin, `launch_ts` in epoch milliseconds.
+    Prices and notionals are in USDT, quantities in base coin, `launch_ts` and `delisting_ts` (None if there
+    is none) in epoch milliseconds.
     """
 
     symbol: str
@@ -32,6 +35,7 @@ class InstrumentFacts:
     funding_interval_minutes: int
     launch_ts: int
     status: str
+    delisting_ts: int | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,23 @@ def instrument_facts(row: Mapping[str, Any]) -> InstrumentFacts:
         funding_interval_minutes=int(number(row, "fundingInterval")),
         launch_ts=int(number(row, "launchTime")),
         status=str(row.get("status")),
+        # of a perpetual the delivery time is its delisting; "0" if there is none
+        delisting_ts=int(number(row, "deliveryTime")) or None,
     )
+
+
+def server_ms_of(result: Mapping[str, Any]) -> int:
+    """Return the exchange's clock from its answer, in epoch milliseconds.
+
+    Raises
+    ------
+    RequestFault
+        If the answer does not say it.
+    """
+    try:
+        return int(result["timeNano"]) // 1_000_000
+    except (KeyError, TypeError, ValueError):
+        raise RequestFault(FaultKind.UNSOUND, f"the answer has no usable timeNano: {result}") from None
 
 
 def risk_tier_facts(symbol: str, rows: Sequence[Mapping[str, Any]]) -> tuple[RiskTierFacts, ...]:
@@ -97,16 +117,14 @@ def risk_tier_facts(symbol: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Ris
     The exchange numbers its rows across all symbols, so tiers are numbered here by their limit. The first
     tier's deduction comes as "" and is 0.
 
+    A delisted symbol has none.
+
     Raises
     ------
     ExchangeError
-        If there are no rows, a field is missing, or the rates are not fractions that fit the leverage.
+        If a field is missing, or the rates are not fractions that fit the leverage.
     """
     endpoint = f"risk-limit of {symbol}"
-    if not rows:
-        raise ExchangeError(
-            f"{endpoint}: the exchange gave no tiers", way_out="check that the symbol still trades"
-        )
 
     def rate_like(row: Mapping[str, Any]) -> Callable[[str], float]:
         return lambda name: _number(row, name, endpoint)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from engine.errors import ExchangeError
+from engine.exchange.faults import FaultKind, RequestFault
 from engine.timeframes import Timeframe, format_utc
 
 OHLCV_COLUMNS = ("ts_open", "open", "high", "low", "close", "volume", "turnover")
@@ -21,49 +22,47 @@ INTEREST_COLUMNS = ("ts", "open_interest")
 Page = npt.NDArray[np.float64]
 
 
-def list_of(result: Mapping[str, Any], endpoint: str) -> list[Any]:
+def list_of(result: Mapping[str, Any]) -> list[Any]:
     """Return the list of an answer.
 
     Raises
     ------
-    ExchangeError
+    RequestFault
         If there is none.
     """
     rows = result.get("list")
     if not isinstance(rows, list):
-        raise ExchangeError(f"{endpoint}: the answer has no list", way_out="report what the exchange changed")
+        raise RequestFault(FaultKind.UNSOUND, "the answer has no list")
     return rows
 
 
-def objects_of(result: Mapping[str, Any], endpoint: str) -> list[dict[str, Any]]:
+def objects_of(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the list of an answer whose rows are objects.
 
     Raises
     ------
-    ExchangeError
+    RequestFault
         If there is no list, or one of its rows is not an object.
     """
-    rows = list_of(result, endpoint)
+    rows = list_of(result)
     for index, row in enumerate(rows):
         if not isinstance(row, dict):
-            raise ExchangeError(f"{endpoint}: row {index} of the answer is not an object: {row!r}")
+            raise _bad_row(index, row, "is not an object")
     return rows
 
 
-def rows_of(result: Mapping[str, Any], endpoint: str, names: Sequence[str]) -> list[list[Any]]:
+def rows_of(result: Mapping[str, Any], names: Sequence[str]) -> list[list[Any]]:
     """Return the fields called `names` of each row of an answer; None where one is missing.
 
     Raises
     ------
-    ExchangeError
+    RequestFault
         As `objects_of`.
     """
-    return [[row.get(name) for name in names] for row in objects_of(result, endpoint)]
+    return [[row.get(name) for name in names] for row in objects_of(result)]
 
 
-def checked_rows(
-    rows: Sequence[Sequence[Any]], places: int, endpoint: str, first_ts: int, last_ts: int
-) -> Page:
+def page_of(rows: Sequence[Sequence[Any]], places: int, first_ts: int, last_ts: int) -> Page:
     """Return the rows of an answer, which come newest first, as numbers in ascending order of time.
 
     Parameters
@@ -72,58 +71,40 @@ def checked_rows(
         Rows of numbers as strings, the time in milliseconds first.
     places : int
         How many numbers a row has.
-    endpoint : str
-        What was asked, for messages.
     first_ts, last_ts : int
         The window that was asked for; both ends belong to it.
 
     Raises
     ------
-    ExchangeError
+    RequestFault
         If a row is not `places` finite numbers, is not older than the row before it, or lies outside the
-        window. The message names the row.
+        window. It names the row.
     """
     for index, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != places:
-            raise _bad_row(endpoint, index, row, f"is not a list of {places} numbers")
+            raise _bad_row(index, row, f"is not a list of {places} numbers")
     try:
         page = np.array(rows, dtype=object).reshape(len(rows), places).astype(np.float64)
     except (TypeError, ValueError):
         index = next(index for index, row in enumerate(rows) if not _all_numbers(row))
-        raise _bad_row(endpoint, index, rows[index], "is not all numbers") from None
+        raise _bad_row(index, rows[index], "is not all numbers") from None
     times = page[:, 0]
-    _refuse(np.asarray(~np.isfinite(page).all(axis=1)), rows, endpoint, "is not all finite numbers")
-    _refuse(np.diff(times, prepend=np.inf) >= 0, rows, endpoint, "is not older than the row before it")
+    _refuse(np.asarray(~np.isfinite(page).all(axis=1)), rows, "is not all finite numbers")
+    _refuse(np.diff(times, prepend=np.inf) >= 0, rows, "is not older than the row before it")
     outside = (times < first_ts) | (times > last_ts)
-    _refuse(outside, rows, endpoint, f"lies outside {format_utc(first_ts)} … {format_utc(last_ts)}")
+    _refuse(outside, rows, f"lies outside {format_utc(first_ts)} … {format_utc(last_ts)}")
     return page[::-1]
 
 
-def checked_candles(
-    rows: Sequence[Sequence[Any]],
-    places: int,
-    endpoint: str,
-    timeframe: Timeframe,
-    window: tuple[int, int],
-) -> Page:
-    """Return the rows of a kline answer as numbers, checked as `checked_rows` does and as candles.
+def are_candles(page: Page, timeframe: Timeframe) -> bool:
+    """Whether every row opens on the grid, its high and low hold its body, and nothing is below 0.
 
-    Raises
-    ------
-    ExchangeError
-        Further, if a row does not open on the grid of `timeframe`, if its high or low lies inside its body,
-        if a price is not above 0 or a volume is below 0.
+    What is not so may come from a fault that passes; if it stays, the store keeps the row aside.
     """
-    page = checked_rows(rows, places, endpoint, *window)
-    newest_first = page[::-1]
-    off_grid = (newest_first[:, 0] - timeframe.floor(0)) % timeframe.ms != 0
-    _refuse(off_grid, rows, endpoint, f"does not open on the {timeframe} grid")
-    open_, high, low, close = newest_first[:, 1:5].T
-    torn = (np.maximum(open_, close) > high) | (np.minimum(open_, close) < low) | (low <= 0) | (low > high)
-    _refuse(torn, rows, endpoint, "is not a candle: high and low must hold open and close, above 0")
-    negative = (newest_first[:, 5:] < 0).any(axis=1)
-    _refuse(np.asarray(negative), rows, endpoint, "has a volume below 0")
-    return page
+    open_, high, low, close = page[:, 1:5].T
+    on_grid = (page[:, 0] - timeframe.floor(0)) % timeframe.ms == 0
+    held = (high >= np.maximum(open_, close)) & (low <= np.minimum(open_, close)) & (low > 0)
+    return bool((on_grid & held).all() and (page[:, 5:] >= 0).all())
 
 
 def as_frame(pages: Sequence[Page], columns: Sequence[str]) -> pd.DataFrame:
@@ -142,17 +123,14 @@ def as_frame(pages: Sequence[Page], columns: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({columns[0]: times, **numbers})
 
 
-def _refuse(fault: npt.NDArray[np.bool_], rows: Sequence[object], endpoint: str, what: str) -> None:
+def _refuse(fault: npt.NDArray[np.bool_], rows: Sequence[object], what: str) -> None:
     if fault.any():
         index = int(np.flatnonzero(fault)[0])
-        raise _bad_row(endpoint, index, rows[index], what)
+        raise _bad_row(index, rows[index], what)
 
 
-def _bad_row(endpoint: str, index: int, row: object, what: str) -> ExchangeError:
-    return ExchangeError(
-        f"{endpoint}: row {index} of the answer {what}: {row!r}",
-        way_out="nothing of this request was kept; ask again, and report it if it stays",
-    )
+def _bad_row(index: int, row: object, what: str) -> RequestFault:
+    return RequestFault(FaultKind.UNSOUND, f"row {index} of the answer {what}: {row!r}")
 
 
 def _all_numbers(row: Sequence[Any]) -> bool:

@@ -1,34 +1,38 @@
-"""One request to Bybit through pybit, with every way it can fail told apart in our own errors.
+"""One request to Bybit through pybit: sent within the limit, tried again where it helps.
 
-What pybit leaves to its caller is settled here: the base address (it has no argument for it), the log handler
-it adds to itself, its own retries (which lose the code and can fail on a stale stamp: switched off), proxies
-from the environment (which would take loopback requests), and errors of three libraries.
+Faults of three libraries become `RequestFault`s of a named kind (`http`); `RETRY_RULES` says what to do
+about each; what remains is an `ExchangeError` with the endpoint, the exchange's own code and the way out
+(`given_up`).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from engine.errors import ConfigurationError, ExchangeError, ExchangeUnavailable, SymbolNotListed
+from engine.errors import ConfigurationError
+from engine.exchange.breaker import CircuitBreaker
+from engine.exchange.facts import server_ms_of
+from engine.exchange.faults import RETRY_RULES, FaultKind, RequestFault
+from engine.exchange.given_up import error_of
+from engine.exchange.limits import SharedRequestLimiter
+from engine.exchange.timing import Timing
 
 if TYPE_CHECKING:
-    from pybit.unified_trading import HTTP
+    from tenacity import RetryCallState
 
-PARAMETER_ERROR = 10001
-# server time-out, too many requests, server error, trading overload
-TEMPORARY_CODES = frozenset({10000, 10006, 10016, 429})
+    from engine.exchange.http import PybitSession
 
-_CONNECT_TIMEOUT_S = 3.0
-_ATTEMPTS = 3
-# no further attempt is begun after this many seconds
-_PATIENCE_S = 5.0
+_LOG = logging.getLogger(__name__)
+
+# No attempt of a call is begun later than this after its first.
+PATIENCE_S = 60.0
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_NO_SUCH_CODE = -1  # pybit takes an empty set of codes to retry for its default one
 
 
 class BybitSession:
@@ -39,7 +43,13 @@ class BybitSession:
     base_url : str
         For example https://api.bybit.com or http://127.0.0.1:8765.
     timeout_s : float, optional
-        How long an answer may take.
+        How long one answer may take, to its last byte.
+    limiter : SharedRequestLimiter, optional
+        Who says when a request may be sent; without one they are sent at once.
+    breaker : CircuitBreaker, optional
+        Who says whether the exchange is to be left alone; one of its own by default.
+    timing : Timing, optional
+        The clock and the way to wait.
 
     Raises
     ------
@@ -47,7 +57,15 @@ class BybitSession:
         If `base_url` is not an http(s) address.
     """
 
-    def __init__(self, base_url: str, *, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float = 10.0,
+        limiter: SharedRequestLimiter | None = None,
+        breaker: CircuitBreaker | None = None,
+        timing: Timing | None = None,
+    ) -> None:
         parts = urlsplit(base_url)
         if (
             parts.scheme not in ("http", "https")
@@ -61,7 +79,11 @@ class BybitSession:
             )
         self.base_url = base_url.rstrip("/")
         self.host = parts.hostname
+        self.clock_offset_ms = 0
         self._timeout_s = timeout_s
+        self._limiter = limiter
+        self._timing = timing or Timing()
+        self._breaker = breaker or CircuitBreaker(self.base_url, timing=self._timing)
         self._threads = threading.local()
 
     @property
@@ -69,10 +91,10 @@ class BybitSession:
         """Whether the address is on this machine."""
         return self.host in _LOOPBACK
 
-    def call(self, method: str, endpoint: str, **parameters: object) -> dict[str, Any]:
-        """Return the `result` of pybit's market method `method`.
-
-        Faults that may pass are tried again, up to three times within a few seconds.
+    def call[T](
+        self, method: str, endpoint: str, read: Callable[[dict[str, Any]], T], **parameters: object
+    ) -> T:
+        """Return what `read` makes of an answer's `result`, asked for again as `RETRY_RULES` says.
 
         Parameters
         ----------
@@ -80,25 +102,32 @@ class BybitSession:
             Name of the method of pybit's HTTP class, for example "get_kline".
         endpoint : str
             What was asked, for messages.
+        read : callable
+            Takes the `result`. It may raise `RequestFault`.
+        parameters : object
+            What pybit's method is given.
 
         Raises
         ------
         ExchangeUnavailable
-            If nobody answers, or only with faults that may pass.
+            If nobody answers, or only with faults that may pass, or the exchange is being left alone.
         SymbolNotListed
             If the exchange refuses the symbol.
         ExchangeError
             If the exchange refuses the request, or its answer is not one of Bybit's.
         """
 
-        def ask() -> dict[str, Any]:
-            answer = self._guarded(lambda session: getattr(session, method)(**parameters), endpoint)
-            result = answer.get("result") if isinstance(answer, dict) else None
+        def ask(session: PybitSession) -> dict[str, Any]:
+            from engine.exchange.http import not_bybit
+
+            answer, _, headers = getattr(session, method)(**parameters)
+            self._heed(headers)
+            result = answer.get("result")
             if not isinstance(result, dict):
-                raise _not_bybit(self.base_url, endpoint)
+                raise not_bybit()
             return result
 
-        return self._patiently(ask)
+        return self._patiently(ask, read, endpoint)
 
     def fetch(self, path: str) -> Any:
         """Return the JSON at `path` of the base address, which need not be Bybit's; None where there is none.
@@ -109,93 +138,109 @@ class BybitSession:
             As `call`.
         """
 
-        def get(session: HTTP) -> Any:
+        def get(session: PybitSession) -> Any:
+            from engine.exchange.http import bad_status
+
             response = session.client.get(f"{self.base_url}{path}", timeout=session.timeout)
-            return response.json() if response.status_code == 200 else None
+            if response.status_code == 200:
+                return response.json()
+            fault = bad_status(response.status_code)
+            if fault.kind is not FaultKind.REFUSED:
+                raise fault
+            return None
 
-        return self._patiently(lambda: self._guarded(get, path))
+        return self._patiently(get, lambda answer: answer, path)
 
-    def _patiently(self, ask: Callable[[], Any]) -> Any:
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay
-        from tenacity.wait import wait_random_exponential
+    def _patiently[A, T](self, ask: Callable[[PybitSession], A], read: Callable[[A], T], endpoint: str) -> T:
+        """Return what `read` makes of what `ask` returns, after as many attempts as the rules allow."""
+        from tenacity import Retrying, retry_if_exception_type
 
+        from engine.exchange.http import attempt
+
+        def once() -> T:
+            self._breaker.check()
+            if self._limiter is not None:
+                self._limiter.acquire()
+            return read(attempt(lambda: ask(self._session())))
+
+        patience = _Patience(self, self._timing)
         retrying = Retrying(
-            retry=retry_if_exception_type(ExchangeUnavailable),
-            stop=stop_after_attempt(_ATTEMPTS) | stop_after_delay(_PATIENCE_S),
-            wait=wait_random_exponential(multiplier=0.25, max=2),
+            retry=retry_if_exception_type(RequestFault),
+            wait=patience.wait_s,
+            stop=patience.is_at_an_end,
+            before_sleep=lambda state: self._prepare(_fault_of(state), patience, endpoint),
+            sleep=self._timing.sleep,
             reraise=True,
         )
-        return retrying(ask)
-
-    def _guarded(self, ask: Callable[[HTTP], Any], endpoint: str) -> Any:
-        import requests
-        from pybit.exceptions import FailedRequestError, InvalidRequestError
-
         try:
-            return ask(self._session())
-        except InvalidRequestError as error:
-            raise self._refusal(int(error.status_code), str(error.message), endpoint) from None
-        except FailedRequestError as error:
-            raise self._failure(int(error.status_code), endpoint) from None
-        except requests.exceptions.Timeout:
-            raise self._unavailable(f"did not answer {endpoint} in time") from None
-        except requests.exceptions.RequestException as error:
-            raise self._unavailable(f"cannot be reached ({endpoint}: {type(error).__name__})") from None
-        except (AttributeError, TypeError, KeyError, ValueError) as error:
-            # an answer that is JSON, but not the object pybit takes for granted
-            raise _not_bybit(self.base_url, endpoint) from error
-
-    def _refusal(self, code: int, message: str, endpoint: str) -> ExchangeError:
-        said = f"{self.base_url} refused {endpoint}: {message} (retCode {code})"
-        if code in TEMPORARY_CODES:
-            return ExchangeUnavailable(said, way_out="try again in a minute")
-        if code == PARAMETER_ERROR and "symbol" in message.lower():
-            return SymbolNotListed(said, way_out="check the spelling of the symbol")
-        return ExchangeError(
-            said, way_out="the code is explained in Bybit's documentation, under error codes"
-        )
-
-    def _failure(self, status: int, endpoint: str) -> ExchangeError:
-        if status == 409:
-            # pybit's word for an answer that is not JSON
-            return self._unavailable(f"answered {endpoint} with something that is not JSON")
-        if status == 403:
-            return ExchangeError(
-                f"{self.base_url} refused {endpoint} with HTTP status 403",
-                way_out="too many requests (wait ten minutes), or a region that Bybit does not serve",
+            answer = retrying(once)
+        except RequestFault as fault:
+            error = error_of(
+                fault,
+                self.base_url,
+                endpoint,
+                attempts=patience.faults.total(),
+                is_loopback=self.is_loopback,
             )
-        if status == 429 or status >= 500:
-            return self._unavailable(f"answered {endpoint} with HTTP status {status}")
-        return ExchangeError(
-            f"{self.base_url} answered {endpoint} with HTTP status {status}",
-            way_out="check that the address is that of Bybit's API or of the sandbox",
-        )
+            if fault.kind is FaultKind.BANNED:
+                self._breaker.banned(error.problem)
+            elif RETRY_RULES[fault.kind].is_outage:
+                self._breaker.failed(error.problem)
+            else:
+                self._breaker.succeeded()  # it has answered
+            raise error from None
+        self._breaker.succeeded()
+        return answer
 
-    def _unavailable(self, what: str) -> ExchangeUnavailable:
-        way_out = (
-            "start the sandbox exchange with `trade sandbox`, or point TRADE_SANDBOX_URL at the one that runs"
-            if self.is_loopback
-            else "check the network connection and try again"
-        )
-        return ExchangeUnavailable(f"the exchange at {self.base_url} {what}", way_out=way_out)
+    def _prepare(self, fault: RequestFault, patience: _Patience, endpoint: str) -> None:
+        """Do what is to be done between a fault and the next attempt, but for the waiting."""
+        wait_s = patience.next_wait_s
+        _LOG.info("%s, %s: %s; next attempt in %.1f s", self.base_url, endpoint, fault.said, wait_s)
+        if fault.kind is FaultKind.CLOCK:
+            self._measure_clock()
+        if fault.kind is FaultKind.RATE_LIMITED and self._limiter is not None:
+            self._limiter.pause(wait_s)
 
-    def _session(self) -> HTTP:
-        session: HTTP | None = getattr(self._threads, "session", None)
+    def _heed(self, headers: Mapping[str, str]) -> None:
+        """Let everybody wait if the exchange says that this was the last request it takes for now."""
+        from engine.exchange.http import reset_ms
+
+        if self._limiter is None or headers.get("X-Bapi-Limit-Status") != "0":
+            return
+        left_s = self.seconds_until(reset_ms(headers))
+        if left_s is not None:
+            self._limiter.pause(left_s)
+
+    def seconds_until(self, stamp_ms: int | None) -> float | None:
+        """Return how long it is until the exchange's clock shows `stamp_ms`, as the end of a rate limit.
+
+        None if it is absent, past, or further ahead than any limit lasts: it tells of two clocks then, and
+        not of the limit.
+        """
+        if stamp_ms is None:
+            return None
+        left_s = (stamp_ms - self._timing.epoch_ms() - self.clock_offset_ms) / 1000
+        return left_s if 0 < left_s <= RETRY_RULES[FaultKind.RATE_LIMITED].longest_wait_s else None
+
+    def _measure_clock(self) -> None:
+        """Ask the exchange's time, and keep how far this machine's is behind it."""
+        from engine.exchange.http import attempt
+
+        server_ms = server_ms_of(attempt(lambda: self._session().get_server_time()[0]["result"]))
+        self.clock_offset_ms = server_ms - self._timing.epoch_ms()
+        _LOG.warning("the clock of %s is %d ms ahead of this machine's", self.base_url, self.clock_offset_ms)
+
+    def _session(self) -> PybitSession:
+        from engine.exchange.http import PybitSession
+
+        session: PybitSession | None = getattr(self._threads, "session", None)
         if session is None:
-            session = self._threads.session = self._new_session()
-        return session
-
-    def _new_session(self) -> HTTP:
-        from pybit.unified_trading import HTTP
-
-        logger = logging.getLogger("pybit._http_manager")
-        handlers = list(logger.handlers)
-        session = HTTP(
-            timeout=(_CONNECT_TIMEOUT_S, self._timeout_s), max_retries=1, retry_codes={_NO_SUCH_CODE}
-        )
-        logger.handlers = handlers or [logging.NullHandler()]
-        session.endpoint = self.base_url
-        session.client.trust_env = not self.is_loopback
+            session = self._threads.session = PybitSession(
+                self.base_url,
+                timeout_s=self._timeout_s,
+                monotonic_s=self._timing.monotonic_s,
+                use_proxies=not self.is_loopback,
+            )
         return session
 
     def __repr__(self) -> str:
@@ -203,8 +248,36 @@ class BybitSession:
         return f"{type(self).__name__}({self.base_url!r})"
 
 
-def _not_bybit(base_url: str, endpoint: str) -> ExchangeError:
-    return ExchangeError(
-        f"{base_url} answered {endpoint} with something that is not an answer of Bybit's",
-        way_out="check that the address is that of Bybit's API or of the sandbox",
-    )
+class _Patience:
+    """How often and how long one call goes on: `RETRY_RULES`, by the kinds of fault it has met."""
+
+    def __init__(self, session: BybitSession, timing: Timing) -> None:
+        self.faults: Counter[FaultKind] = Counter()
+        self.next_wait_s = 0.0
+        self._session = session
+        self._timing = timing
+        self._began_s = timing.monotonic_s()
+
+    def wait_s(self, state: RetryCallState) -> float:
+        """Count the fault that has just happened; return how long to wait after it, in seconds."""
+        fault = _fault_of(state)
+        self.faults[fault.kind] += 1
+        rule = RETRY_RULES[fault.kind]
+        longest_s = min(rule.first_wait_s * 2 ** (self.faults[fault.kind] - 1), rule.longest_wait_s)
+        self.next_wait_s = self._timing.jitter(longest_s / 2, longest_s)
+        left_s = self._session.seconds_until(fault.reset_ms)
+        if fault.kind is FaultKind.RATE_LIMITED and left_s is not None:
+            self.next_wait_s = left_s + self._timing.jitter(0.0, rule.first_wait_s / 4)
+        return self.next_wait_s
+
+    def is_at_an_end(self, state: RetryCallState) -> bool:
+        """Whether this fault was one too many, or the next attempt would begin too late."""
+        kind = _fault_of(state).kind
+        next_s = self._timing.monotonic_s() - self._began_s + self.next_wait_s
+        return self.faults[kind] >= RETRY_RULES[kind].attempts or next_s > PATIENCE_S
+
+
+def _fault_of(state: RetryCallState) -> RequestFault:
+    error = state.outcome.exception() if state.outcome is not None else None
+    assert isinstance(error, RequestFault)  # the only kind that is tried again
+    return error

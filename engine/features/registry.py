@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from engine.features.indicators import (
+    anchored,
     bar_oscillators,
     candles,
+    derivatives,
     direction,
     flows,
     following,
@@ -28,6 +30,7 @@ from engine.features.indicators import (
     volatility,
     volume,
     weighted_averages,
+    zones,
 )
 from engine.features.spec import IndicatorSpec
 
@@ -44,10 +47,13 @@ FAMILIES = (
     ranges,
     volume,
     flows,
+    anchored,
     statistics,
     prices,
     candles,
+    derivatives,
     structure,
+    zones,
 )
 
 INDICATORS: Mapping[str, IndicatorSpec] = MappingProxyType(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.features.builder import MARK_COLUMNS, feature_columns, feature_warmup
+from engine.features.builder import MARK_COLUMNS, FeatureFrameBuilder, feature_columns, feature_warmup
+from engine.features.inputs import derivative_inputs, feature_inputs
 from engine.features.registry import INDICATORS
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.price_columns import STORED_PRICES
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     import pandera.pandas as pa
 
 
-def feature_frame_schema(features: Mapping[str, FeatureSpec], timeframe: Timeframe) -> pa.DataFrameSchema:
-    """Return the pandera schema of the frame `FeatureFrameBuilder` makes of `features`.
+def feature_frame_schema(
+    features: Mapping[str, FeatureSpec], timeframe: Timeframe, inputs: Collection[str] = ()
+) -> pa.DataFrameSchema:
+    """Return the pandera schema of the frame `FeatureFrameBuilder` makes of `features` and `inputs`.
 
     It wants the columns of the contract in their order and nothing else; candles on the grid of
     `timeframe`, one after the other without a hole; finite prices; and each feature NaN in exactly the rows
@@ -44,9 +47,11 @@ def feature_frame_schema(features: Mapping[str, FeatureSpec], timeframe: Timefra
     columns["is_filled"] = pa.Column("bool")
     for name in MARK_COLUMNS:
         columns[name] = pa.Column("float64", nullable=True)
+    for name in FeatureFrameBuilder(features, inputs).joined:
+        columns[name] = pa.Column("float64", pa.Check(finite, error=f"{name} is finite"), nullable=True)
     for feature_name, feature in features.items():
+        sparse = INDICATORS[feature.indicator].sparse or bool(derivative_inputs(feature_inputs(feature)))
         for name in feature_columns(feature_name, feature):
-            sparse = INDICATORS[feature.indicator].sparse
             columns[name] = pa.Column("float64", _warm(name, feature_warmup(feature), sparse), nullable=True)
     return pa.DataFrameSchema(columns, strict=True, ordered=True, name="feature_frame")
 

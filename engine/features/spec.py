@@ -17,6 +17,7 @@ type FloatArray = NDArray[np.float64]
 type Params = Mapping[str, Any]
 
 SOURCE = "source"
+OTHER = "other"
 LONGEST_WINDOW = 5000
 
 
@@ -119,7 +120,9 @@ class IndicatorSpec:
         single one without a tuple). NaN while a value does not exist yet. Never raises on short, constant
         or NaN input, and never looks ahead.
     inputs : tuple of str
-        Price names in the order `compute` takes them; "source" stands for what the card gives.
+        Column names of `engine.features.inputs` in the order `compute` takes them. "source" stands for the
+        source the card gives, "other" for the column its parameter of that name says; `compute` does not
+        get that parameter.
     params : tuple of ParamSpec
     warmup : callable
         Params -> how many leading rows are NaN, exactly. The outputs of one feature begin together, with
@@ -156,9 +159,18 @@ class IndicatorSpec:
         """Whether a value depends on more than the bars of a window."""
         return self.memory is not Memory.WINDOW
 
+    def columns(self, source: str | None, params: Params) -> tuple[str, ...]:
+        """Return the names of the columns `compute` takes, for a checked source and checked parameters."""
+        chosen = {SOURCE: source or "", OTHER: str(params.get(OTHER, ""))}
+        return tuple(chosen.get(name, name) for name in self.inputs)
+
     def bind(self, params: Params) -> dict[str, int | float | str]:
         """Return checked `params` in declared order and as the plain types `compute` takes."""
-        return {param.name: param.convert(params[param.name]) for param in self.params}
+        return {
+            param.name: param.convert(params[param.name])
+            for param in self.params
+            if param.name not in self.inputs
+        }
 
     def disorder(self, params: Params) -> tuple[tuple[str, str, str], ...]:
         """Return the orders between parameters that `params` breaks."""

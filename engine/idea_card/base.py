@@ -23,7 +23,7 @@ from pydantic import (
 
 from engine.hashing import canonical_json
 from engine.idea_card.findings import Finding, refusal
-from engine.idea_card.frozen import to_plain
+from engine.idea_card.frozen import OrderedBlock, to_plain
 from engine.idea_card.plain_words import findings_in
 
 
@@ -36,6 +36,9 @@ class CardPart(BaseModel):
 
     misplaced: ClassVar[Mapping[str, str]] = {}
     """Keys that belong elsewhere and are easily written here, each with where it belongs, as advice."""
+
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Keys that stand in the file beside those of this part, for whoever misspells one."""
 
     @classmethod
     def inconsistencies(cls, block: dict[str, Any]) -> Iterable[Finding]:
@@ -88,6 +91,9 @@ class CardPart(BaseModel):
 def _said(value: Any) -> str:
     if isinstance(value, CardPart):
         return value.said
+    if isinstance(value, OrderedBlock):
+        # JSON's objects have no order
+        return f"[{','.join(f'[{canonical_json(key)},{_said(item)}]' for key, item in value.items())}]"
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{canonical_json(key)}:{_said(value[key])}' for key in sorted(value))}}}"
     if isinstance(value, tuple):

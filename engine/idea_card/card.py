@@ -18,6 +18,7 @@ from engine.idea_card.features import Features
 from engine.idea_card.findings import Finding, Where, did_you_mean
 from engine.idea_card.frozen import to_plain
 from engine.idea_card.level_features import level_features_in
+from engine.idea_card.placeholders import BLOCKS, SCHEMA_VERSION
 from engine.idea_card.position_policy import DIRECTIONS_OF_MODE, PositionPolicy
 from engine.idea_card.promotion_policy import PromotionPolicy
 from engine.idea_card.risk_model import RiskModel
@@ -53,6 +54,8 @@ Symbol = Annotated[
 
 class IdeaCard(CardPart):
     """A strategy as its YAML file says it. `engine.idea_card.load` reads the file."""
+
+    beside = (SCHEMA_VERSION, *BLOCKS)
 
     id: Name
     """Name of the card, unique among the cards; it names assets and artifacts."""

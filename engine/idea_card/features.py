@@ -12,12 +12,24 @@ from engine.idea_card.frozen import FrozenDict
 from engine.idea_card.plain_words import kind_of
 from engine.idea_card.timeframe_config import ROLES, Role
 
-SOURCES = ("open", "high", "low", "close", "volume", "hl2", "hlc3", "ohlc4")
-"""What an indicator can be computed on, and the price names of the rules."""
+PRICES = ("open", "high", "low", "close", "volume", "hl2", "hlc3", "ohlc4")
+"""What every candle has."""
 
-RESERVED_NAMES = frozenset(
-    (*SOURCES, "ts_open", "is_filled", "mark_open", "mark_high", "mark_low", "mark_close")
+DERIVATIVE_INPUTS = (
+    "funding_rate",
+    "open_interest",
+    "open_interest_change",
+    "mark_open",
+    "mark_high",
+    "mark_low",
+    "mark_close",
 )
+"""What a contract has beside its candles, as known at each bar's close; see `engine.features.inputs`."""
+
+SOURCES = (*PRICES, *DERIVATIVE_INPUTS)
+"""What an indicator can be computed on, and the names of the market in the rules."""
+
+RESERVED_NAMES = frozenset((*SOURCES, "ts_open", "is_filled"))
 """Names a feature cannot have: the columns of a frame and the prices."""
 
 type IndicatorParameter = bool | int | float | str

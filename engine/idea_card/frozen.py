@@ -28,6 +28,22 @@ class FrozenDict[K, V](dict[K, V]):
         return FrozenDict, (dict(self),)
 
 
+class OrderedBlock[K, V](FrozenDict[K, V]):
+    """A `FrozenDict` whose order says something: equal only to one of the same order."""
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and list(self) == list(other)  # type: ignore[call-overload]
+
+    @override
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self.items()))
+
+    @override
+    def __reduce__(self) -> tuple[type[FrozenDict[K, V]], tuple[dict[K, V]]]:
+        return OrderedBlock, (dict(self),)
+
+
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 

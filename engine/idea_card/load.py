@@ -22,6 +22,7 @@ from engine.idea_card.placeholders import (
     placeholders,
     without_blocks,
 )
+from engine.idea_card.schema_version import version_problems
 from engine.idea_card.validation import card_of, card_problems
 from engine.idea_card.yaml_source import YamlSource, key_path, parse_yaml, read_yaml, within
 
@@ -113,6 +114,8 @@ def load_cards(folder: Path) -> CardFolder:
 
 
 def _space_of(source: YamlSource) -> ParameterSpace:
+    if problems := version_problems(source):
+        raise source.error(problems)
     blocks, problems = _blocks_of(source)
     known = blocks.parameters
     stray: list[str] = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from engine.idea_card.parameters import ParameterBlocks
-from engine.idea_card.placeholders import PARAM
+from engine.idea_card.placeholders import PARAM, SCHEMA_VERSION
+from engine.idea_card.schema_version import CURRENT_VERSION
 
 _PLACEHOLDER = "Placeholder"
 _REFERENCE = {"$ref": f"#/$defs/{_PLACEHOLDER}"}
@@ -39,7 +40,14 @@ def allow_parameters(schema: dict[str, Any], generator: type) -> dict[str, Any]:
         "additionalProperties": False,
     }
     widened = _widened(schema)
-    return widened | {"$defs": definitions, "properties": widened["properties"] | blocks["properties"]}
+    version = {
+        SCHEMA_VERSION: {
+            "description": "Version of the card language the file is written in.",
+            "enum": [CURRENT_VERSION],
+        }
+    }
+    properties = version | widened["properties"] | blocks["properties"]
+    return widened | {"$defs": definitions, "properties": properties}
 
 
 def _widened(schema: dict[str, Any]) -> dict[str, Any]:

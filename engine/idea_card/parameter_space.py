@@ -62,12 +62,16 @@ class ParameterSpace:
         """How many sets a grid has before the constraints leave some out; 1 without parameters."""
         return math.prod(len(parameter.choices) for parameter in self.parameters.values())
 
+    def holds(self, binding: Mapping[str, Any]) -> bool:
+        """Whether the constraints allow a set that has a value for every parameter."""
+        return all(constraint.holds(binding) for constraint in self.constraints)
+
     def grid(self) -> Iterator[Binding]:
         """Yield every set that the constraints allow: the last parameter changes first."""
         axes = [parameter.choices for parameter in self.parameters.values()]
         for values in itertools.product(*axes):
             binding = dict(zip(self.parameters, values, strict=True))
-            if self._holds(binding):
+            if self.holds(binding):
                 yield binding
 
     def sample(self, count: int, seed: int) -> tuple[Binding, ...]:
@@ -95,7 +99,7 @@ class ParameterSpace:
         found: set[tuple[int, ...]] = set()
         for _ in range(count * _TRIES_PER_SET):
             place = tuple(int(rng.random() * len(axis)) for axis in axes)
-            if self._holds(self._at(place, axes)):
+            if self.holds(self._at(place, axes)):
                 found.add(place)
             if len(found) == count:
                 return tuple(self._at(place, axes) for place in sorted(found))
@@ -168,7 +172,7 @@ class ParameterSpace:
         for name, parameter in self.parameters.items():
             for choice in parameter.telling_choices:
                 binding = self.defaults | {name: choice}
-                if not self._holds(binding):
+                if not self.holds(binding):
                     continue
                 try:
                     check(self.bind_complete(binding))
@@ -189,9 +193,6 @@ class ParameterSpace:
     def _at(self, place: tuple[int, ...], axes: list[tuple[Any, ...]]) -> Binding:
         values = (axis[position] for axis, position in zip(axes, place, strict=True))
         return dict(zip(self.parameters, values, strict=True))
-
-    def _holds(self, binding: Mapping[str, Any]) -> bool:
-        return all(constraint.holds(binding) for constraint in self.constraints)
 
 
 def _range_problem(name: str, parameter: Parameter, choice: Any, cause: CardProblem) -> CardProblem:

@@ -20,6 +20,9 @@ CONSTRAINTS = "parameter_constraints"
 BLOCKS = (PARAMETERS, CONSTRAINTS)
 """The keys of a card file that are about parameters, and never reach the card itself."""
 
+SCHEMA_VERSION = "schema_version"
+"""The key of a card file that says which version of the card language it is written in."""
+
 
 @dataclass(frozen=True)
 class Placeholder:
@@ -50,10 +53,10 @@ def placeholders(data: Any, where: Where = ()) -> Iterator[Placeholder]:
 
 
 def without_blocks(data: Any) -> Any:
-    """Return a card's data without the blocks about parameters."""
+    """Return a card's data without what is about the file: the parameters, the version of the language."""
     if not isinstance(data, Mapping):
         return data
-    return {key: item for key, item in data.items() if key not in BLOCKS}
+    return {key: item for key, item in data.items() if key not in (*BLOCKS, SCHEMA_VERSION)}
 
 
 def filled(data: Any, values: Mapping[str, Any]) -> Any:

@@ -45,7 +45,7 @@ def _translated(details: ErrorDetails, part: type[CardPart]) -> Finding:
         return Finding(where, "is missing", f"write it; there is no default. {description}".rstrip())
     if kind == "extra_forbidden":
         key = str(where[-1])
-        way_out = part.misplaced.get(key) or did_you_mean(key, part.model_fields)
+        way_out = part.misplaced.get(key) or did_you_mean(key, (*part.model_fields, *part.beside))
         return Finding(where, "is not a key of this block", way_out, value)
     if kind == "union_tag_not_found":
         key = context["discriminator"].strip("'")

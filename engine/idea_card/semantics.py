@@ -7,4 +7,4 @@ that was computed under the old meaning then counts as stale.
 
 from __future__ import annotations
 
-ENGINE_SEMANTICS_VERSION = 2
+ENGINE_SEMANTICS_VERSION = 3

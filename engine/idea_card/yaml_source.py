@@ -85,15 +85,26 @@ def read_yaml(path: Path) -> YamlSource:
     CardError
         If there is no such file, it is not text, not YAML, empty, or has a key twice.
     """
+    return parse_yaml(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of the file at `path`, line endings as they are.
+
+    Raises
+    ------
+    CardError
+        If there is no such file, or it is not text.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
     except OSError as error:
         problem = CardProblem("", f"cannot be read: {error.strerror}", "check the path and its permissions")
         raise CardError(str(path), [problem]) from None
     except UnicodeDecodeError:
         problem = CardProblem("", "is not text in UTF-8", "a card is a YAML text file")
         raise CardError(str(path), [problem]) from None
-    return parse_yaml(text, str(path))
 
 
 def parse_yaml(text: str, name: str) -> YamlSource:
@@ -120,6 +131,35 @@ def parse_yaml(text: str, name: str) -> YamlSource:
     if repeated:
         raise CardError(name, repeated)
     return YamlSource(name, data, lines)
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """One word of a file: a key, or a value that is no block. `text[start:end]` is how it is written."""
+
+    where: tuple[str | int, ...]
+    is_key: bool
+    start: int
+    end: int
+
+
+def scalars_of(text: str, name: str) -> list[Scalar]:
+    """Return every scalar of a card's text, in the order they are written. Raises as `parse_yaml` does."""
+    parse_yaml(text, name)
+    return list(_scalars(_CardLoader(text).get_single_node(), ()))
+
+
+def _scalars(node: yaml.Node | None, where: tuple[str | int, ...]) -> Iterator[Scalar]:
+    if isinstance(node, yaml.ScalarNode):
+        yield Scalar(where, False, node.start_mark.index, node.end_mark.index)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*where, str(key.value))
+            yield Scalar(inner, True, key.start_mark.index, key.end_mark.index)
+            yield from _scalars(value, inner)
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            yield from _scalars(item, (*where, position))
 
 
 def _places(node: yaml.Node, where: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], int]]:

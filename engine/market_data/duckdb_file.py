@@ -1,8 +1,8 @@
 """Short-lived connections to one DuckDB file that several processes use.
 
-DuckDB lets one process write a file, or many read it; everybody else fails at once. So a connection is
-opened for milliseconds, waited for with jitter, and closed whatever happens in between. The network, or
-anything else that is slow, stays outside of it.
+DuckDB lets one process write a file, or many read it; everybody else fails at once. So a file is held for
+milliseconds, waited for with jitter, and let go whatever happens in between. The network, or anything else
+that is slow, stays outside of it. Threads of one process share what it holds (see `duckdb_process`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ from typing import Any
 import duckdb
 
 from engine.errors import ConfigurationError, CorruptData, DataError, DataNotFound
+from engine.market_data.duckdb_process import (
+    HeldHere,
+    ProcessDatabase,
+    forget_process_database,
+    process_database,
+)
 
 ConnectionFactory = Callable[[bool], AbstractContextManager[duckdb.DuckDBPyConnection]]
 """Opens a connection for the length of a `with` block; the argument says whether it is read-only."""
@@ -39,8 +45,8 @@ _SIGNS_OF_DAMAGE = (
     "replaying WAL",
     "Failed to deserialize",
 )
-# Another process has it; this one has it open the other way (to read, to write); this one is closing it.
-_SIGNS_OF_BEING_HELD = ("Could not set lock", "different configuration", "Unique file handle conflict")
+# Another process has it; somebody in this one has opened it past `process_database`.
+_SIGNS_OF_BEING_HELD = ("Could not set lock", "Unique file handle conflict")
 _SIGNS_OF_A_WRONG_PATH = ("Permission denied", "Is a directory", "Not a directory")
 
 
@@ -60,7 +66,8 @@ def connect(
     path : Path
         The database file. A writer creates it, with its folder, where there is none.
     read_only : bool
-        Readers share the file with each other, never with a writer.
+        Readers share the file with each other, and with writers of their own process only. What they see
+        is one moment, from the first to the last query.
     timeout_s : float, optional
         How long to wait for the file, in seconds.
     rng : random.Random, optional
@@ -83,13 +90,17 @@ def connect(
         if read_only:
             raise DataNotFound(f"there is no database {path}", way_out=f"run `{filled_by}` first")
         _create(path)
+    path = path.resolve()
+    database = process_database()
     try:
-        connection = _open(path, read_only, timeout_s, rng or random.Random())
+        connection = _open(database, path, read_only, timeout_s, rng or random.Random())
         try:
             yield connection
         finally:
-            connection.close()
+            database.close(path, connection)
     except duckdb.Error as error:
+        if isinstance(error, duckdb.FatalException):
+            forget_process_database()
         if _is_damage(error):
             raise CorruptData(
                 f"{path} is not a readable database: {_first_line(error)}",
@@ -138,28 +149,34 @@ def _create(path: Path) -> None:
         ) from error
 
 
-def _open(path: Path, read_only: bool, timeout_s: float, rng: random.Random) -> duckdb.DuckDBPyConnection:
+def _open(
+    database: ProcessDatabase, path: Path, read_only: bool, timeout_s: float, rng: random.Random
+) -> duckdb.DuckDBPyConnection:
     deadline = time.monotonic() + timeout_s
     longest_wait_s = _FIRST_WAIT_S
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
-        except duckdb.Error as error:
-            text = str(error)
-            if any(sign in text for sign in _SIGNS_OF_A_WRONG_PATH):
-                raise ConfigurationError(
-                    f"{path} cannot be opened: {_first_line(error)}",
-                    way_out="make it a file that can be read and written, or set TRADE_DATA elsewhere",
-                ) from error
-            if not any(sign in text for sign in _SIGNS_OF_BEING_HELD):
-                raise
+            return database.open(path, read_only=read_only)
+        except (duckdb.Error, HeldHere) as error:
+            _refuse_unless_held(path, error)
             if time.monotonic() > deadline:
                 raise DataError(
-                    f"{path} stayed locked for {timeout_s:g} s by {_holder(text)}",
+                    f"{path} stayed locked for {timeout_s:g} s by {_holder(str(error))}",
                     way_out="wait for it to end, or stop it, and try again",
                 ) from error
         time.sleep(rng.uniform(0, longest_wait_s))
         longest_wait_s = min(2 * longest_wait_s, _LONGEST_WAIT_S)
+
+
+def _refuse_unless_held(path: Path, error: duckdb.Error | HeldHere) -> None:
+    if isinstance(error, HeldHere) or any(sign in str(error) for sign in _SIGNS_OF_BEING_HELD):
+        return
+    if any(sign in str(error) for sign in _SIGNS_OF_A_WRONG_PATH):
+        raise ConfigurationError(
+            f"{path} cannot be opened: {_first_line(error)}",
+            way_out="make it a file that can be read and written, or set TRADE_DATA elsewhere",
+        ) from error
+    raise error
 
 
 def _holder(text: str) -> str:

@@ -18,8 +18,13 @@ class Gap:
     bars: int
 
 
-def find_gaps(connection: duckdb.DuckDBPyConnection, series: Series) -> tuple[Gap, ...]:
-    """Return the holes of a candle series, oldest first.
+def find_gaps(
+    connection: duckdb.DuckDBPyConnection,
+    series: Series,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+) -> tuple[Gap, ...]:
+    """Return the holes of a candle series, oldest first, or what of them lies in [start_ms, end_ms).
 
     Only what lies between two stored candles is a hole: before the first and after the last there may be
     nothing to have. Events have no grid and so no holes.
@@ -27,14 +32,20 @@ def find_gaps(connection: duckdb.DuckDBPyConnection, series: Series) -> tuple[Ga
     if series.timeframe is None:
         return ()
     ms = series.timeframe.ms
+    # The edges of the window, on the grid, so that a hole across one is cut there.
+    start = -(2**62) if start_ms is None else series.timeframe.floor(start_ms + ms - 1)
+    end = 2**62 if end_ms is None else series.timeframe.floor(end_ms + ms - 1)
+    table, where, key = series.kind.value, series.where, series.key
     rows = connection.execute(
         f"""
         WITH candles AS (
             SELECT ts_open, lag(ts_open) OVER (ORDER BY ts_open) AS previous
-            FROM {series.kind.value} WHERE {series.where})
-        SELECT previous + {ms}, ts_open - {ms}, (ts_open - previous) // {ms} - 1
-        FROM candles WHERE ts_open - previous > {ms} ORDER BY ts_open
+            FROM {table} WHERE {where} AND ts_open BETWEEN
+                (SELECT coalesce(max(ts_open), {start}) FROM {table} WHERE {where} AND ts_open < {start})
+                AND (SELECT coalesce(min(ts_open), {end}) FROM {table} WHERE {where} AND ts_open >= {end}))
+        SELECT greatest(previous + {ms}, {start}) AS first_ts, least(ts_open, {end}) - {ms} AS last_ts
+        FROM candles WHERE ts_open - previous > {ms} AND first_ts <= last_ts ORDER BY ts_open
         """,
-        series.key,
+        (*key, *key, *key),
     ).fetchall()
-    return tuple(Gap(*row) for row in rows)
+    return tuple(Gap(first, last, (last - first) // ms + 1) for first, last in rows)

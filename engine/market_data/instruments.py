@@ -28,7 +28,8 @@ class InstrumentRules:
     """Trading rules of a USDT perpetual as they were at `as_of_ms`.
 
     Quantities are in base coin, prices and notionals in USDT. Bybit changes these without history, so a
-    rule is always a snapshot with its date.
+    rule is always a snapshot with its date. `delisting_ts` is the moment from which the contract does not
+    trade any more, past or ahead; None if there is none.
     """
 
     symbol: str
@@ -45,6 +46,7 @@ class InstrumentRules:
     status: str
     as_of_ms: int
     tiers: tuple[RiskTier, ...]
+    delisting_ts: int | None = None
 
     def __post_init__(self) -> None:
         limits = [tier.risk_limit_value_usdt for tier in self.tiers]
@@ -59,7 +61,10 @@ class InstrumentRules:
 
     def to_plain(self) -> dict[str, Any]:
         """Return the rules as plain data that JSON can hold; `from_plain` gives them back exactly."""
-        return asdict(self)
+        plain = asdict(self)
+        if self.delisting_ts is None:  # so that rules without one keep the hash they had before there was one
+            del plain["delisting_ts"]
+        return plain
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> InstrumentRules:

@@ -34,7 +34,7 @@ def price_column(columns: Mapping[str, Any] | pd.DataFrame, name: str) -> NDArra
     columns : mapping of str to one-dimensional array-like
         The stored columns; a DataFrame will do.
     name : str
-        One of `PRICE_NAMES`.
+        One of `PRICE_NAMES`, or any other column there is.
 
     Returns
     -------

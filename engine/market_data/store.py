@@ -10,11 +10,15 @@ import duckdb
 import pandas as pd
 
 from engine.errors import DataError, DataNotFound
-from engine.market_data import inventory, series, source, sync_rows
+from engine.market_data import holes, inventory, series, series_write, source, sync_rows
 from engine.market_data.duckdb_file import ConnectionFactory
 from engine.market_data.gaps import Gap, find_gaps
+from engine.market_data.holes import Hole
 from engine.market_data.instrument_snapshots import read_snapshot, save_snapshot
 from engine.market_data.instruments import InstrumentRules
+from engine.market_data.journal import Action, JournalEntry, read_journal
+from engine.market_data.quarantine import QuarantinedRow, read_quarantine
+from engine.market_data.revisions import Revision, read_revisions
 from engine.market_data.series import Span, Upserted
 from engine.market_data.stored_market import StoredMarket, read_stored_market
 from engine.market_data.sync_rows import StoreStatus, SyncWrite
@@ -71,12 +75,12 @@ class HistoricalDataStore:
     def upsert_ohlcv(self, symbol: str, timeframe: Timeframe, frame: pd.DataFrame) -> int:
         """Store candles; return how many were new or had other values.
 
-        Keys that `frame` does not have are left alone.
+        Keys that `frame` does not have are left alone. A row that breaks a rule is put into quarantine.
 
         Raises
         ------
         SchemaViolation
-            If a row breaks the schema; nothing is stored then.
+            If a column is missing or not numeric; nothing is stored then.
         """
         return self._upsert(Series(SeriesKind.OHLCV, symbol, timeframe), frame)
 
@@ -110,6 +114,18 @@ class HistoricalDataStore:
     def mark_span(self, symbol: str, timeframe: Timeframe) -> Span | None:
         """Return the first and last opening time and the number of mark klines."""
         return self._span(Series(SeriesKind.MARK, symbol, timeframe))
+
+    # --- candles of the index price
+
+    def upsert_index_klines(self, symbol: str, timeframe: Timeframe, frame: pd.DataFrame) -> int:
+        """Store index klines as `upsert_ohlcv` stores candles."""
+        return self._upsert(Series(SeriesKind.INDEX, symbol, timeframe), frame)
+
+    def read_index_klines(
+        self, symbol: str, timeframe: Timeframe, start_ms: int | None = None, end_ms: int | None = None
+    ) -> pd.DataFrame:
+        """Return the index klines that open in [start_ms, end_ms)."""
+        return self._read_frame(Series(SeriesKind.INDEX, symbol, timeframe), start_ms, end_ms)
 
     # --- funding events
 
@@ -184,6 +200,35 @@ class HistoricalDataStore:
         """Return a hash of all that is stored for `symbol`; equal exactly as long as the content is."""
         return self._read(lambda connection: inventory.watermark(connection, symbol))
 
+    def holes(
+        self,
+        symbols: Sequence[str] = (),
+        timeframes: Sequence[Timeframe] = (),
+        kind: SeriesKind = SeriesKind.OHLCV,
+    ) -> tuple[Hole, ...]:
+        """Return the holes of all candle series of a kind, or of these, found in one query."""
+        return self._read(lambda connection: holes.find_holes(connection, kind, symbols, timeframes))
+
+    def reopen_holes(self, symbols: Sequence[str] = (), at_ms: int | None = None) -> int:
+        """Let the next sync ask again for holes the exchange had nothing for; return how many there were."""
+        return self._write(lambda connection: holes.reopen(connection, symbols, at_ms))
+
+    # --- what was done to the data
+
+    def journal(
+        self, symbols: Sequence[str] = (), actions: Sequence[Action] = (), limit: int | None = None
+    ) -> tuple[JournalEntry, ...]:
+        """Return the newest entries of the journal, oldest first."""
+        return self._read(lambda connection: read_journal(connection, symbols, actions, limit))
+
+    def quarantine(self, symbols: Sequence[str] = (), limit: int | None = None) -> tuple[QuarantinedRow, ...]:
+        """Return the newest rows that were put aside, oldest first."""
+        return self._read(lambda connection: read_quarantine(connection, symbols, limit))
+
+    def revisions(self, symbols: Sequence[str] = (), limit: int | None = None) -> tuple[Revision, ...]:
+        """Return the newest rows that came with other values, oldest first."""
+        return self._read(lambda connection: read_revisions(connection, symbols, limit))
+
     # --- for the sync
 
     def sync_status(self, identity: str, symbol: str, wanted: Sequence[Series]) -> StoreStatus:
@@ -203,8 +248,6 @@ class HistoricalDataStore:
         ------
         ConfigurationError
             If the store holds the data of another exchange than `write.identity`.
-        SchemaViolation
-            If a row breaks its schema; nothing is stored then.
         """
         return self._write(lambda connection: sync_rows.write_sync(connection, write))
 
@@ -214,15 +257,16 @@ class HistoricalDataStore:
         with self._connect(True) as connection:
             try:
                 return look(connection)
-            except duckdb.CatalogException as error:
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
                 raise DataNotFound(
-                    "the market database has no tables yet", way_out="run `trade sync` first"
+                    "the market database has no tables yet, or those of an older version",
+                    way_out="run `trade init`, which leaves what is stored, and then `trade sync`",
                 ) from error
 
     def _write[T](self, change: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         try:
             return self._change(change)
-        except duckdb.CatalogException:  # the database was made a moment ago
+        except (duckdb.CatalogException, duckdb.BinderException):  # made a moment ago, or by an older version
             self._change(create_tables)
             return self._change(change)
 
@@ -246,10 +290,10 @@ class HistoricalDataStore:
 
     def _upsert(self, wanted: Series, frame: pd.DataFrame) -> int:
         def change(connection: duckdb.DuckDBPyConnection) -> int:
-            changed = series.upsert(connection, wanted, frame)
+            changed = series_write.upsert(connection, wanted, frame)
             if any(changed):
                 mark_written(connection, wanted)
-            return sum(changed)
+            return changed.new + changed.revised
 
         return self._write(change)
 

@@ -161,15 +161,13 @@ class MarketSync:
             If the exchange does not answer, or not usably; what was written so far stays.
         ConfigurationError
             If the store holds the data of another exchange; nothing is written.
-        SchemaViolation
-            If the exchange gives a row that cannot be; the rows it came with are not stored.
         """
         identity = self._client.identity()
         server_ms = self._client.server_time_ms()
         now_ms = server_ms if now_ms is None else min(now_ms, server_ms)
         plans = _series_plans(symbol, timeframe, start_ms, now_ms)
         status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
-        writer = _Writer(self._store, identity)
+        writer = _Writer(self._store, identity, now_ms)
         if status.rules_asked_ms is None or _is_over(status.rules_asked_ms, now_ms, _RULES_PERIOD_MS):
             writer.rules = self._rules(symbol, now_ms)
 
@@ -243,11 +241,12 @@ class _SeriesPlan:
 class _Writer:
     """Gathers what was fetched and stores it in few, large transactions, in the order in which it came."""
 
-    def __init__(self, store: HistoricalDataStore, identity: str) -> None:
+    def __init__(self, store: HistoricalDataStore, identity: str, now_ms: int) -> None:
         self.rules: InstrumentRules | None = None
         self.changed: dict[SeriesKind, Upserted] = {}
         self._store = store
         self._identity = identity
+        self._now_ms = now_ms
         self._pending: list[Fetched] = []
         self._stored = False
 
@@ -266,7 +265,7 @@ class _Writer:
     def _flush(self) -> None:
         if not self._pending and self.rules is None:
             return
-        write = SyncWrite(self._identity, self.rules, tuple(self._pending))
+        write = SyncWrite(self._identity, self.rules, tuple(self._pending), self._now_ms)
         for fetched, changed in zip(write.fetched, self._store.write_sync(write), strict=True):
             before = self.changed.get(fetched.series.kind, Upserted(0, 0))
             self.changed[fetched.series.kind] = Upserted(
@@ -299,7 +298,7 @@ def _series_plans(symbol: str, timeframe: Timeframe, start_ms: int, now_ms: int)
 
 
 def _hole_windows(plan: _SeriesPlan, status: SeriesStatus) -> tuple[Window, ...]:
-    return hole_windows(status.gaps, plan.bar_ms, plan.chunk_ms) if plan.bar_ms else ()
+    return hole_windows(status.open_gaps(plan.bar_ms), plan.bar_ms, plan.chunk_ms) if plan.bar_ms else ()
 
 
 def _is_over(asked_ms: int, now_ms: int, period_ms: int) -> bool:

@@ -34,7 +34,7 @@ def plan_windows(
         Length of a candle; None for events. Candles are resumed from the last one stored, whose holes show
         by themselves. Of events only what was asked for counts, from the last one stored in it.
     """
-    holes = hole_windows(status.gaps, bar_ms, chunk_ms) if bar_ms else ()
+    holes = hole_windows(status.open_gaps(bar_ms), bar_ms, chunk_ms) if bar_ms else ()
     span, asked = status.span, status.asked
     if bar_ms and span:
         known = asked or Window(span.first_ts, span.last_ts + bar_ms)

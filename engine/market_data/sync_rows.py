@@ -11,9 +11,11 @@ import pandas as pd
 from engine.market_data import series as series_rows
 from engine.market_data import sync_state
 from engine.market_data.gaps import Gap, find_gaps
+from engine.market_data.holes import absent_gaps, note_answers, without
 from engine.market_data.instrument_snapshots import save_snapshot
 from engine.market_data.instruments import InstrumentRules
 from engine.market_data.series import Span, Upserted
+from engine.market_data.series_write import upsert
 from engine.market_data.source import check_source, claim_source
 from engine.market_data.sync_state import Window
 from engine.market_data.tables import Series
@@ -21,11 +23,19 @@ from engine.market_data.tables import Series
 
 @dataclass(frozen=True)
 class SeriesStatus:
-    """What is stored of a series, and the range of time of which everything is known to be there."""
+    """What is stored of a series, and the range of time of which everything is known to be there.
+
+    `gaps` are its holes, `absent` what of them the exchange was asked again for and has not.
+    """
 
     span: Span | None = None
     asked: Window | None = None
     gaps: tuple[Gap, ...] = ()
+    absent: tuple[Gap, ...] = ()
+
+    def open_gaps(self, bar_ms: int) -> tuple[Gap, ...]:
+        """Return the holes that are worth asking for."""
+        return without(self.gaps, self.absent, bar_ms) if self.absent else self.gaps
 
 
 @dataclass(frozen=True)
@@ -47,11 +57,15 @@ class Fetched:
 
 @dataclass(frozen=True)
 class SyncWrite:
-    """What one transaction of a sync writes: whose data they are, the rules if they were fetched, rows."""
+    """What one transaction of a sync writes: whose data they are, the rules if they were fetched, rows.
+
+    `at_ms` is the clock of the sync, for journal, quarantine and revisions.
+    """
 
     identity: str
     rules: InstrumentRules | None
     fetched: Sequence[Fetched]
+    at_ms: int | None = None
 
 
 def read_status(
@@ -85,27 +99,33 @@ def write_sync(connection: duckdb.DuckDBPyConnection, write: SyncWrite) -> list[
     if write.rules is not None:
         save_snapshot(connection, write.rules)
         sync_state.record_instrument_check(connection, write.rules.symbol, write.rules.as_of_ms)
-    return [_store(connection, each) for each in write.fetched]
+    return [_store(connection, each, write.at_ms) for each in write.fetched]
 
 
 def _series_status(connection: duckdb.DuckDBPyConnection, series: Series) -> SeriesStatus:
     span = series_rows.span(connection, series)
-    full = span is None or series.timeframe is None or span.rows == _bars(span, series.timeframe.ms)
-    return SeriesStatus(
-        span,
-        sync_state.read_asked(connection, series, span),
-        () if full else find_gaps(connection, series),
-    )
+    asked = sync_state.read_asked(connection, series, span)
+    if not _has_holes(series, span):
+        return SeriesStatus(span, asked)
+    return SeriesStatus(span, asked, find_gaps(connection, series), absent_gaps(connection, series))
 
 
-def _bars(span: Span, ms: int) -> int:
-    return (span.last_ts - span.first_ts) // ms + 1
+def _has_holes(series: Series, span: Span | None) -> bool:
+    if span is None or series.timeframe is None:
+        return False
+    return span.rows != (span.last_ts - span.first_ts) // series.timeframe.ms + 1
 
 
-def _store(connection: duckdb.DuckDBPyConnection, fetched: Fetched) -> Upserted:
+def _store(connection: duckdb.DuckDBPyConnection, fetched: Fetched, at_ms: int | None) -> Upserted:
     series = fetched.series
-    asked = sync_state.read_asked(connection, series, series_rows.span(connection, series))
-    changed = series_rows.upsert(connection, series, fetched.frame)
+    before = series_rows.span(connection, series)
+    asked = sync_state.read_asked(connection, series, before)
+    # A hole between candles was asked for before, when its neighbours were: this is the second time.
+    holes = find_gaps(connection, series, *fetched.window) if _has_holes(series, before) else ()
+    changed = upsert(connection, series, fetched.frame, at_ms)
+    if holes:
+        left = find_gaps(connection, series, *fetched.window)
+        note_answers(connection, series, holes, left, fetched.frame[series.kind.time_column].tolist(), at_ms)
     stored = series_rows.span(connection, series)
     known = sync_state.known_after(fetched.window, asked, stored, has_grid=series.timeframe is not None)
     if any(changed) or known != asked:

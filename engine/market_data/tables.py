@@ -2,7 +2,7 @@
 
 The long tables have no PRIMARY KEY: with one, 2.1 million candles took 216 MB instead of 91 and three times
 as long to write (measured with DuckDB 2.0). One row per key is kept by the write transaction instead
-(`series.upsert`). The short tables have one, where it costs nothing.
+(`series_write.upsert`). The short tables have one, where it costs nothing.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ class SeriesKind(Enum):
 
     OHLCV = "ohlcv"
     MARK = "mark_klines"
+    INDEX = "index_klines"
     FUNDING = "funding"
     OPEN_INTEREST = "open_interest"
 
     @property
     def has_timeframe(self) -> bool:
         """Whether its rows are candles on a grid; the others are events at their own times."""
-        return self in (SeriesKind.OHLCV, SeriesKind.MARK)
+        return self in (SeriesKind.OHLCV, SeriesKind.MARK, SeriesKind.INDEX)
 
     @property
     def time_column(self) -> str:
@@ -47,6 +48,7 @@ class SeriesKind(Enum):
 _VALUE_COLUMNS = {
     SeriesKind.OHLCV: ("open", "high", "low", "close", "volume", "turnover"),
     SeriesKind.MARK: ("open", "high", "low", "close"),
+    SeriesKind.INDEX: ("open", "high", "low", "close"),
     SeriesKind.FUNDING: ("funding_rate",),
     SeriesKind.OPEN_INTEREST: ("open_interest",),
 }
@@ -109,6 +111,9 @@ _STATEMENTS = (
     f"""CREATE TABLE IF NOT EXISTS mark_klines (
     symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL, ts_open BIGINT NOT NULL, {_PRICES},
     {_grid_check()})""",
+    f"""CREATE TABLE IF NOT EXISTS index_klines (
+    symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL, ts_open BIGINT NOT NULL, {_PRICES},
+    {_grid_check()})""",
     """CREATE TABLE IF NOT EXISTS funding (
     symbol VARCHAR NOT NULL, ts BIGINT NOT NULL,
     funding_rate DOUBLE NOT NULL CHECK (isfinite(funding_rate)))""",
@@ -124,6 +129,8 @@ _STATEMENTS = (
     funding_interval_minutes BIGINT NOT NULL, launch_ts BIGINT NOT NULL, status VARCHAR NOT NULL,
     fingerprint VARCHAR NOT NULL,
     PRIMARY KEY (symbol, as_of_ms))""",
+    # When the contract ends or ended; not known of the snapshots of older databases.
+    "ALTER TABLE instrument_rules ADD COLUMN IF NOT EXISTS delisting_ts BIGINT",
     """CREATE TABLE IF NOT EXISTS risk_tiers (
     symbol VARCHAR NOT NULL, as_of_ms BIGINT NOT NULL, tier BIGINT NOT NULL,
     risk_limit_value_usdt DOUBLE NOT NULL CHECK (risk_limit_value_usdt > 0),
@@ -140,4 +147,22 @@ _STATEMENTS = (
     kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL, writes BIGINT NOT NULL,
     asked_from_ms BIGINT, asked_until_ms BIGINT, first_ts BIGINT, last_ts BIGINT, rows BIGINT,
     PRIMARY KEY (kind, symbol, timeframe))""",
+    # Rows that break a CHECK: see `quarantine`. `row_values` are in the order of the kind's value columns.
+    """CREATE TABLE IF NOT EXISTS quarantine (
+    kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL, ts BIGINT NOT NULL,
+    row_values DOUBLE[] NOT NULL, reason VARCHAR NOT NULL, at_ms BIGINT)""",
+    # Closed rows that later came with other values.
+    """CREATE TABLE IF NOT EXISTS revisions (
+    kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL, ts BIGINT NOT NULL,
+    old_values DOUBLE[] NOT NULL, new_values DOUBLE[] NOT NULL, at_ms BIGINT)""",
+    # Holes between candles that were asked for after they were seen, without an answer: see `holes`.
+    """CREATE TABLE IF NOT EXISTS exchange_holes (
+    kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL,
+    first_ts BIGINT NOT NULL, last_ts BIGINT NOT NULL, asked_ms BIGINT)""",
+    # What was done to the data beside adding new rows: see `journal`. Rows are only ever added.
+    "CREATE SEQUENCE IF NOT EXISTS journal_sequence",
+    """CREATE TABLE IF NOT EXISTS journal (
+    sequence BIGINT NOT NULL DEFAULT nextval('journal_sequence'), at_ms BIGINT, action VARCHAR NOT NULL,
+    kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL,
+    first_ts BIGINT, last_ts BIGINT, rows BIGINT NOT NULL, note VARCHAR NOT NULL)""",
 )

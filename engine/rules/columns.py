@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -32,10 +33,18 @@ class Columns:
 
     Hand the same `Columns` to every rule of a card to share the work among them. What it returns cannot be
     written to.
+
+    Parameters
+    ----------
+    source : ColumnSource
+    position : mapping of str to float, optional
+        What an exit rule may know of the open position, by name, where all bars but one are of no interest.
+        Missing without it.
     """
 
-    def __init__(self, source: ColumnSource) -> None:
+    def __init__(self, source: ColumnSource, position: Mapping[str, float] | None = None) -> None:
         self._source = source
+        self.position: Mapping[str, float] = position or {}
         self._values: dict[Operand, FloatArray] = {}
         self._verdicts: dict[tuple[Condition, bool], BoolArray] = {}
 

@@ -26,6 +26,13 @@ def evaluate(condition: Condition, columns: ColumnSource) -> BoolArray:
 
 
 def evaluate_rules(rules: RuleSet, columns: ColumnSource) -> dict[str, BoolArray]:
-    """Return the arrays of the rules there are, by name; what rules share is computed once."""
+    """Return the arrays of the rules there are, by name; what rules share is computed once.
+
+    An exit that looks at the position can hold where the market does not make it fail, and that is its array:
+    whether it does hold is asked in the bar loop (`engine.rules.position_program`).
+    """
     shared = Columns.over(columns)
-    return {name: evaluate(condition, shared) for name, condition in rules.conditions().items()}
+    return {
+        name: ~shared.fails(condition) if condition.looks_at_position() else evaluate(condition, shared)
+        for name, condition in rules.conditions().items()
+    }

@@ -77,6 +77,10 @@ class Condition(ABC):
         parts: Iterable[Condition | Operand] = (*self.conditions(), *self.operands())
         return frozenset().union(*(part.references() for part in parts))
 
+    def looks_at_position(self) -> bool:
+        """Return whether the condition reads the state of the open position, as only an exit rule may."""
+        return any(part.looks_at_position() for part in (*self.conditions(), *self.operands()))
+
 
 class Leaf(Condition):
     """A condition written `[left, operator, right]`. Unknown where any of its operands is missing."""

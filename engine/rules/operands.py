@@ -25,6 +25,10 @@ class Operand(ABC):
     def references(self) -> frozenset[Reference]:
         """Return every column the operand reads."""
 
+    def looks_at_position(self) -> bool:
+        """Return whether the operand reads the state of the open position, as only an exit rule may."""
+        return False
+
     @abstractmethod
     def text(self) -> str:
         """Return the operand as a person would write it."""
@@ -112,6 +116,10 @@ class Arithmetic(Operand):
     @override
     def references(self) -> frozenset[Reference]:
         return frozenset().union(*(part.references() for part in self.parts))
+
+    @override
+    def looks_at_position(self) -> bool:
+        return any(part.looks_at_position() for part in self.parts)
 
     @override
     def text(self) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from engine.rules.names import Reference
 from engine.rules.nodes import Condition
+from engine.rules.operands import Operand
+from engine.rules.tags import tags_of
+
+RULE_NAMES = ("entry_long", "exit_long", "entry_short", "exit_short")
 
 
 @dataclass(frozen=True)
 class RuleSet:
-    """When to enter and to leave, in each direction; None where the card has no such rule."""
+    """When to enter and to leave, in each direction; None where the card has no such rule.
+
+    `captures` are the values that are noted at an entry for the exit rules, by name.
+    """
 
     entry_long: Condition | None = None
     exit_long: Condition | None = None
     entry_short: Condition | None = None
     exit_short: Condition | None = None
+    captures: tuple[tuple[str, Operand], ...] = ()
 
     def conditions(self) -> dict[str, Condition]:
         """Return the rules there are, by name."""
@@ -23,7 +31,9 @@ class RuleSet:
 
     def references(self) -> frozenset[Reference]:
         """Return every column the rules read."""
-        return frozenset().union(*(condition.references() for condition in self.conditions().values()))
+        captured = (operand for _, operand in self.captures)
+        return frozenset().union(*(part.references() for part in (*self.conditions().values(), *captured)))
 
-
-RULE_NAMES = tuple(field.name for field in fields(RuleSet))
+    def tags(self) -> tuple[str, ...]:
+        """Return every tag once, in the order of the rules; a tag's number is its place here, from 1."""
+        return tuple(dict.fromkeys(tag for rule in self.conditions().values() for tag in tags_of(rule)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -63,6 +63,23 @@ class CandleRows:
             mark_high=np.maximum.reduceat(self.mark_high, starts),
             mark_low=np.minimum.reduceat(self.mark_low, starts),
             mark_close=self.mark_close[ends],
+        )
+
+    def with_index(self) -> CandleRows:
+        """Return these one-minute candles with the index price where the mark price was.
+
+        The index stands halfway between last and mark, and reaches out half as far as the mark does.
+        """
+        index_open = (self.open + self.mark_open) // 2
+        index_close = (self.close + self.mark_close) // 2
+        reach_up = self.mark_high - np.maximum(self.mark_open, self.mark_close)
+        reach_down = np.minimum(self.mark_open, self.mark_close) - self.mark_low
+        return replace(
+            self,
+            mark_open=index_open,
+            mark_high=np.maximum(index_open, index_close) + reach_up // 2,
+            mark_low=np.maximum(np.minimum(index_open, index_close) - reach_down // 2, 1),
+            mark_close=index_close,
         )
 
     def so_far(self, elapsed_ms: int) -> CandleRows:

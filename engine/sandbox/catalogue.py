@@ -2,14 +2,15 @@
 
 Figures of BTCUSDT, ETHUSDT, LTCUSDT and ADAUSDT are those of Bybit's instruments-info as recorded in 2025;
 SOLUSDT's ladder and steps are recorded, its largest limit order and its launch are not; the others resemble
-Bybit's and carry ADAUSDT's ladder. The last two are what `linear` lists beside the USDT perpetuals (a USDC
-perpetual and a dated future), so that a client which does not filter is found out.
+Bybit's and carry ADAUSDT's ladder. MATICUSDT is delisted. The last three are what `linear` lists beside the
+USDT perpetuals (USDC perpetuals and a dated future), so that a client which does not filter is found out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from engine.sandbox.risk_ladders import (
     ADAUSDT_ROWS,
@@ -26,11 +27,22 @@ PERPETUAL = "LinearPerpetual"
 DATED_FUTURE = "LinearFutures"
 
 
+class InstrumentStatus(StrEnum):
+    """What can be done with an instrument, in Bybit's words."""
+
+    PRE_LAUNCH = "PreLaunch"
+    TRADING = "Trading"
+    DELIVERING = "Delivering"
+    CLOSED = "Closed"
+
+
 @dataclass(frozen=True)
 class Instrument:
     """An instrument as `/v5/market/instruments-info` describes it. Numbers keep the exchange's spelling.
 
-    `launch_ms` and `delivery_ms` are epoch milliseconds (delivery 0: never); quantities are in base coin.
+    `launch_ms` and `delivery_ms` are epoch milliseconds (delivery 0: never; of a perpetual it is the time of
+    delisting); quantities are in base coin. `funding_changes` are moments from which another funding interval
+    holds, with it in minutes, in order of time.
     """
 
     symbol: str
@@ -47,6 +59,24 @@ class Instrument:
     contract_type: str = PERPETUAL
     settle_coin: str = "USDT"
     delivery_ms: int = 0
+    funding_changes: tuple[tuple[int, int], ...] = ()
+
+    def status_at(self, now_ms: int) -> InstrumentStatus:
+        """Return its status: Trading, and Closed from its delivery on; before its launch nobody lists it."""
+        is_closed = self.delivery_ms != 0 and now_ms >= self.delivery_ms
+        return InstrumentStatus.CLOSED if is_closed else InstrumentStatus.TRADING
+
+    def funding_interval_at(self, now_ms: int) -> int:
+        """Return the funding interval in force, in minutes; 0 for what has no funding."""
+        if not self.has_funding:
+            return 0
+        changed = [minutes for from_ms, minutes in self.funding_changes if from_ms <= now_ms]
+        return changed[-1] if changed else self.funding_interval_minutes
+
+    @property
+    def has_funding(self) -> bool:
+        """Whether funding is paid: a dated future has none."""
+        return self.contract_type == PERPETUAL
 
     @property
     def ticks_per_unit(self) -> int:
@@ -116,11 +146,26 @@ CATALOGUE: dict[str, Instrument] = {
         _instrument("SUIUSDT", ("0.0001", "1", "1000000", "200000"), "2023-05-03", ADAUSDT_ROWS),
         _instrument("NEARUSDT", ("0.001", "0.1", "500000.0", "100000.0"), "2021-10-19", ADAUSDT_ROWS),
         _instrument(
+            "MATICUSDT",
+            ("0.0001", "1", "3000000", "600000"),
+            "2021-03-04",
+            ADAUSDT_ROWS,
+            delivery_ms=parse_utc("2024-09-05T08:00"),
+        ),
+        _instrument(
             "BTCPERP",
             ("0.10", "0.001", "230.000", "40.000"),
             "2022-06-30",
             ADAUSDT_ROWS,
             base_coin="BTC",
+            settle_coin="USDC",
+        ),
+        _instrument(
+            "ETHPERP",
+            ("0.01", "0.01", "4900.00", "900.00"),
+            "2022-08-01",
+            ADAUSDT_ROWS,
+            base_coin="ETH",
             settle_coin="USDC",
         ),
         _instrument(

@@ -45,7 +45,9 @@ TEMPERS: Final = {
     "TRXUSDT": Temper(anchor_price=0.2, beta=0.7, own_volatility=0.020, turnover_usdt=6.0e7),
     "SUIUSDT": Temper(anchor_price=2.5, beta=1.3, own_volatility=0.036, turnover_usdt=3.0e8),
     "NEARUSDT": Temper(anchor_price=4, beta=1.3, own_volatility=0.033, turnover_usdt=1.0e8),
+    "MATICUSDT": Temper(anchor_price=0.7, beta=1.2, own_volatility=0.030, turnover_usdt=9.0e7),
     "BTCPERP": Temper(anchor_price=60_000, beta=1.0, own_volatility=0.008, turnover_usdt=2.0e8),
+    "ETHPERP": Temper(anchor_price=3_000, beta=1.15, own_volatility=0.018, turnover_usdt=9.0e7),
     "BTCUSDT-30DEC39": Temper(anchor_price=60_000, beta=1.0, own_volatility=0.010, turnover_usdt=2.0e7),
 }
 
@@ -101,6 +103,10 @@ class GeneratedMarket:
         """Return candles of the mark price; the bar that contains `now_ms` is aggregated so far."""
         return self._candles(symbol, timeframe, window, now_ms).mark(self.instruments[symbol])
 
+    def index_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
+        """Return candles of the index price; the bar that contains `now_ms` is aggregated so far."""
+        return self._candles(symbol, timeframe, window, now_ms, index=True).mark(self.instruments[symbol])
+
     def funding(self, symbol: str, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return funding events at 00:00, 08:00 and 16:00 UTC, settled by `now_ms`."""
         step = DAY_MS // FUNDING_EVENTS_PER_DAY
@@ -123,21 +129,30 @@ class GeneratedMarket:
         ]
         return pd.DataFrame({"ts": ts, "open_interest": np.concatenate(values)})
 
-    def _candles(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> CandleRows:
+    def _candles(
+        self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int, *, index: bool = False
+    ) -> CandleRows:
+        """Return candles; with `index`, the index price stands where the mark price would."""
         newest = timeframe.floor(min(now_ms, MARKET_END_MS - 1))
         opens = _grid(timeframe.floor(MARKET_START_MS), timeframe.ms, window, newest)
         if len(opens) == 0:
-            return self._minutes(symbol, 0).between(0, 0)
+            return self._minutes(symbol, 0, index).between(0, 0)
         start, end = int(opens[0]), int(opens[-1]) + timeframe.ms
-        return self._rows(symbol, timeframe, start, min(end, now_ms + 1, MARKET_END_MS), now_ms)
+        return self._rows(symbol, timeframe, start, min(end, now_ms + 1, MARKET_END_MS), now_ms, index)
 
-    def _rows(self, symbol: str, timeframe: Timeframe, start: int, end: int, now_ms: int) -> CandleRows:
+    def _rows(
+        self, symbol: str, timeframe: Timeframe, start: int, end: int, now_ms: int, index: bool
+    ) -> CandleRows:
         """Return the candles of `timeframe` that open in [start, end), made of what is known at `now_ms`."""
         coarse = timeframe.ms >= Timeframe.M15.ms
         settled = min(end, Timeframe.M15.floor(now_ms)) if coarse else start
-        parts = [self._quarter_hours(symbol, day).between(start, settled) for day in _days(start, settled)]
+        parts = [
+            self._quarter_hours(symbol, day, index).between(start, settled) for day in _days(start, settled)
+        ]
         fine_start = max(start, settled)
-        parts += [self._minutes(symbol, day).between(fine_start, end) for day in _days(fine_start, end)]
+        parts += [
+            self._minutes(symbol, day, index).between(fine_start, end) for day in _days(fine_start, end)
+        ]
         rows = join(parts)
         open_of_last = int(rows.ts_open[-1])
         if open_of_last + MINUTE_MS > now_ms:
@@ -152,7 +167,9 @@ class GeneratedMarket:
     def _make_path(self, symbol: str) -> DailyPath:
         return daily_path(self.seed, self.instruments[symbol], TEMPERS[symbol], self._common)
 
-    def _make_minutes(self, symbol: str, day: int) -> CandleRows:
+    def _make_minutes(self, symbol: str, day: int, index: bool) -> CandleRows:
+        if index:
+            return self._minutes(symbol, day, False).with_index()
         return minute_block(
             self.seed,
             self.instruments[symbol],
@@ -162,8 +179,8 @@ class GeneratedMarket:
             MARKET_START_MS + day * DAY_MS,
         )
 
-    def _make_quarter_hours(self, symbol: str, day: int) -> CandleRows:
-        return self._minutes(symbol, day).aggregate(Timeframe.M15)
+    def _make_quarter_hours(self, symbol: str, day: int, index: bool) -> CandleRows:
+        return self._minutes(symbol, day, index).aggregate(Timeframe.M15)
 
     def _interest_of_day(self, symbol: str, day: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Return open interest in base coin at the 288 five-minute marks of `day`, on the quantity grid."""

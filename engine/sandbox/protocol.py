@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,13 +33,17 @@ class RowWindow:
         return frame.iloc[low:high]
 
 
+KlineSource = Callable[[str, Timeframe, RowWindow, int], pd.DataFrame]
+"""Gives the candles of one price: of the last, the mark or the index price."""
+
+
 class Market(Protocol):
     """A market's history up to a moment `now_ms`, which is always an argument.
 
     Frames are sorted by time, oldest first, and hold nothing that was not known at `now_ms`: the bar that
     contains it is aggregated so far. Columns: `ts_open`, `open`, `high`, `low`, `close`, `volume`, `turnover`
-    for candles (mark klines without the last two), `ts` and `funding_rate`, `ts` and `open_interest`. A
-    symbol is one of `instruments`.
+    for candles (mark and index klines without the last two), `ts` and `funding_rate`, `ts` and
+    `open_interest`. A symbol is one of `instruments`.
     """
 
     @property
@@ -53,7 +58,7 @@ class Market(Protocol):
 
     @property
     def instruments(self) -> dict[str, Instrument]:
-        """The listed instruments by symbol."""
+        """Every instrument by symbol, the delisted among them."""
         ...
 
     def klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
@@ -62,6 +67,10 @@ class Market(Protocol):
 
     def mark_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return candles of the mark price."""
+        ...
+
+    def index_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
+        """Return candles of the index price."""
         ...
 
     def funding(self, symbol: str, window: RowWindow, now_ms: int) -> pd.DataFrame:

@@ -4,17 +4,19 @@
 |--------------------------|----------------------------------------------------------------------|
 | `SYMBOL_TF.parquet`      | `ts_open`, `open`, `high`, `low`, `close`, `volume` (base coin)       |
 | `mark_SYMBOL_TF.parquet` | `ts_open`, `open`, `high`, `low`, `close`                             |
+| `index_SYMBOL_TF.parquet`| `ts_open`, `open`, `high`, `low`, `close`                             |
 | `funding_SYMBOL.parquet` | `ts`, `funding_rate` (a fraction; positive: long pays)                |
 | `oi_SYMBOL_TF.parquet`   | `ts`, `open_interest` (base coin)                                     |
 
 `TF` is 1m … 1w; times are UTC milliseconds. Any file may be missing: its endpoint then answers an empty list.
 The files carry no turnover; `volume * (open + high + low + close) / 4` stands in for it. Trading rules come
-from the sandbox's catalogue, launch dates included.
+from the sandbox's catalogue; a launch is moved before the first candle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +67,13 @@ class ReplayMarket:
                 way_out="put files named SYMBOL_TF.parquet into it, for example BTCUSDT_1h.parquet",
             )
         self._identity = f"sandbox:replay:{folder.resolve().name}:{hash_of(self._files.hashes)[:12]}"
+        first_opens: dict[str, int] = {}
+        for (symbol, _), frame in self._files.klines.items():
+            first_ts = int(frame["ts_open"].iloc[0])
+            first_opens[symbol] = min(first_ts, first_opens.get(symbol, first_ts))
         self._instruments = {
-            symbol: CATALOGUE[symbol] for symbol in sorted({key[0] for key in self._files.klines})
+            symbol: replace(CATALOGUE[symbol], launch_ms=min(CATALOGUE[symbol].launch_ms, first_ts))
+            for symbol, first_ts in sorted(first_opens.items())
         }
 
     @property
@@ -91,15 +98,17 @@ class ReplayMarket:
 
     def klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return recorded candles; the bar that contains `now_ms` is made of a finer file, or of its open."""
-        known = _known(self._files.klines, symbol, timeframe, now_ms, OHLCV_COLUMNS)
-        rows = window.select(known, "ts_open")
+        rows = _recorded(self._files.klines, symbol, timeframe, window, now_ms, OHLCV_COLUMNS)
         typical = (rows["open"] + rows["high"] + rows["low"] + rows["close"]) / 4.0
-        return rows.assign(turnover=rows["volume"] * typical).reset_index(drop=True)
+        return rows.assign(turnover=rows["volume"] * typical)
 
     def mark_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return recorded mark-price candles; the bar that contains `now_ms` as in `klines`."""
-        known = _known(self._files.marks, symbol, timeframe, now_ms, MARK_COLUMNS)
-        return window.select(known, "ts_open").reset_index(drop=True)
+        return _recorded(self._files.marks, symbol, timeframe, window, now_ms, MARK_COLUMNS)
+
+    def index_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
+        """Return recorded index-price candles; the bar that contains `now_ms` as in `klines`."""
+        return _recorded(self._files.indices, symbol, timeframe, window, now_ms, MARK_COLUMNS)
 
     def funding(self, symbol: str, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return recorded funding events up to `now_ms`."""
@@ -118,23 +127,25 @@ class ReplayMarket:
         return window.select(frame[frame["ts"] <= now_ms], "ts").reset_index(drop=True)
 
 
-def _known(
+def _recorded(
     files: Mapping[Key, pd.DataFrame],
     symbol: str,
     timeframe: Timeframe,
+    window: RowWindow,
     now_ms: int,
     columns: tuple[str, ...],
 ) -> pd.DataFrame:
-    """Return what is known at `now_ms` of a recorded series, the forming bar last."""
+    """Return the wanted rows of what is known at `now_ms` of a recorded series, the forming bar last."""
     frame = files.get((symbol, timeframe))
     if frame is None:
         return _empty(columns)
     times = frame["ts_open"].to_numpy()
-    closed = int(times.searchsorted(now_ms - timeframe.ms, side="right"))
-    if closed == len(times) or times[closed] > now_ms:
-        return frame.iloc[:closed]
-    forming = _forming(files, symbol, timeframe, frame.iloc[closed], now_ms)
-    return pd.concat([frame.iloc[:closed], forming[list(columns)]], ignore_index=True)
+    begun = frame.iloc[: int(times.searchsorted(now_ms, side="right"))]
+    rows = window.select(begun, "ts_open").reset_index(drop=True)
+    if len(rows) == 0 or timeframe.close(int(rows["ts_open"].iloc[-1])) <= now_ms:
+        return rows
+    forming = _forming(files, symbol, timeframe, rows.iloc[-1], now_ms)
+    return pd.concat([rows.iloc[:-1], forming[list(columns)]], ignore_index=True)
 
 
 def _forming(

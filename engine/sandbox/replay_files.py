@@ -23,11 +23,11 @@ INTEREST_COLUMNS = ("ts", "open_interest")
 _EARLIEST_MS = parse_utc("2009-01-01")
 
 _NAME = re.compile(
-    r"(?:(?P<kind>mark|oi|funding)_)?(?P<symbol>[A-Z0-9-]+)(?:_(?P<timeframe>\d+[mhdw]))?\.parquet"
+    r"(?:(?P<kind>mark|index|oi|funding)_)?(?P<symbol>[A-Z0-9-]+)(?:_(?P<timeframe>\d+[mhdw]))?\.parquet"
 )
 _NAMING = (
-    "name it SYMBOL_TF.parquet, mark_SYMBOL_TF.parquet, funding_SYMBOL.parquet or oi_SYMBOL_TF.parquet, "
-    "or move it out of the folder"
+    "name it SYMBOL_TF.parquet, mark_SYMBOL_TF.parquet, index_SYMBOL_TF.parquet, funding_SYMBOL.parquet or "
+    "oi_SYMBOL_TF.parquet, or move it out of the folder"
 )
 
 Key = tuple[str, Timeframe]
@@ -39,6 +39,7 @@ class RecordedFiles:
 
     klines: dict[Key, pd.DataFrame] = field(default_factory=dict)
     marks: dict[Key, pd.DataFrame] = field(default_factory=dict)
+    indices: dict[Key, pd.DataFrame] = field(default_factory=dict)
     interest: dict[Key, pd.DataFrame] = field(default_factory=dict)
     funding: dict[str, pd.DataFrame] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -74,6 +75,8 @@ def read_folder(folder: Path) -> RecordedFiles:
         key = (symbol, _timeframe_of(path, match["timeframe"]))
         if match["kind"] == "oi":
             files.interest[key] = _read(path, INTEREST_COLUMNS, on_grid=key[1])
+        elif match["kind"] == "index":
+            files.indices[key] = _read(path, MARK_COLUMNS, on_grid=key[1])
         elif match["kind"] == "mark":
             files.marks[key] = _read(path, MARK_COLUMNS, on_grid=key[1])
         else:

@@ -7,34 +7,25 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 
 import uvicorn
 
 from engine.errors import ConfigurationError, TradeError
+from engine.sandbox.clock import Clock, FrozenClock, SandboxClock, wall_clock_ms
+from engine.sandbox.connections import OpenConnections
+from engine.sandbox.exchange_state import ExchangeState
+from engine.sandbox.faults import NO_FAULTS, PUBLIC_STREAM_PATH, FaultPlan
 from engine.sandbox.protocol import Market
-from engine.sandbox.server import Clock, build_app
+from engine.sandbox.rate_limit import RateLimit
+from engine.sandbox.request_log import RequestLog
+from engine.sandbox.server import build_app
+
+__all__ = ["DEFAULT_PORT", "HOST", "FrozenClock", "SandboxClock", "SandboxServer", "serve", "wall_clock_ms"]
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 _START_TIMEOUT_S = 10.0
-
-
-def wall_clock_ms() -> int:
-    """Return the present time in epoch milliseconds: the one place in the sandbox that reads it."""
-    return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True)
-class FrozenClock:
-    """A clock that always tells `ts_ms` (epoch milliseconds)."""
-
-    ts_ms: int
-
-    def __call__(self) -> int:
-        """Return the frozen time."""
-        return self.ts_ms
 
 
 class SandboxServer:
@@ -46,19 +37,30 @@ class SandboxServer:
         What is served.
     port : int, optional
         0, the default, picks a free port.
-    now_ms : Callable[[], int], optional
-        The clock; the wall clock by default.
+    now_ms : Clock, optional
+        The clock; the wall clock by default. A `SandboxClock` can be stepped and sped up.
+    faults : FaultPlan, optional
+        What goes wrong, until `put_in_force` says otherwise; nothing by default.
+    limit : RateLimit, optional
+        Enforced if given.
 
     Raises
     ------
     ConfigurationError
-        On `start`, if the port is taken.
+        If a condition of `faults` is of a symbol the market does not have; on `start`, if the port is taken.
     """
 
-    def __init__(self, market: Market, port: int = 0, now_ms: Clock = wall_clock_ms) -> None:
-        self._market = market
+    def __init__(
+        self,
+        market: Market,
+        port: int = 0,
+        now_ms: Clock = wall_clock_ms,
+        *,
+        faults: FaultPlan = NO_FAULTS,
+        limit: RateLimit | None = None,
+    ) -> None:
+        self._state = ExchangeState(market, now_ms, faults=faults, limit=limit)
         self._port = port
-        self._now_ms = now_ms
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -67,11 +69,31 @@ class SandboxServer:
         """Base address of the running server, without a slash at the end."""
         return f"http://{HOST}:{self._port}"
 
+    @property
+    def stream_url(self) -> str:
+        """Address of the public stream."""
+        return f"ws://{HOST}:{self._port}{PUBLIC_STREAM_PATH}"
+
+    @property
+    def log(self) -> RequestLog:
+        """What it was asked and what it pushed."""
+        return self._state.log
+
+    def put_in_force(self, faults: FaultPlan) -> None:
+        """Let this plan decide what goes wrong from now on; the numbers of its scripts count from here.
+
+        Raises
+        ------
+        ConfigurationError
+            If a condition is of a symbol the market does not have.
+        """
+        self._state.put_in_force(faults)
+
     def start(self) -> SandboxServer:
         """Start serving and return when requests are answered."""
         listener = _listen(self._port)
         self._port = listener.getsockname()[1]
-        server = _server(self._market, self._now_ms)
+        server = _server(self._state)
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="sandbox-exchange", daemon=True
         )
@@ -112,12 +134,16 @@ def serve(
     *,
     port: int = DEFAULT_PORT,
     now_ms: Clock = wall_clock_ms,
+    faults: FaultPlan = NO_FAULTS,
+    limit: RateLimit | None = None,
     on_start: Callable[[str], None] | None = None,
 ) -> None:
     """Serve `market` until interrupted: Ctrl-C returns, SIGTERM ends the process after closing in order.
 
     Parameters
     ----------
+    market, port, now_ms, faults, limit
+        As of `SandboxServer`.
     on_start : Callable[[str], None], optional
         Called with the base address once the port is held.
 
@@ -126,17 +152,21 @@ def serve(
     ConfigurationError
         If the port is taken.
     """
+    state = ExchangeState(market, now_ms, faults=faults, limit=limit)
     listener = _listen(port)
     if on_start is not None:
         on_start(f"http://{HOST}:{listener.getsockname()[1]}")
     with suppress(KeyboardInterrupt):
-        _server(market, now_ms).run(sockets=[listener])
+        _server(state).run(sockets=[listener])
 
 
-def _server(market: Market, now_ms: Clock) -> uvicorn.Server:
+def _server(state: ExchangeState) -> uvicorn.Server:
+    connections = OpenConnections()
     return uvicorn.Server(
         uvicorn.Config(
-            build_app(market, now_ms),
+            build_app(state, connections),
+            http=connections.protocol(),
+            loop="asyncio",
             log_level="warning",
             access_log=False,
             lifespan="off",

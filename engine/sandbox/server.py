@@ -1,282 +1,146 @@
-"""Bybit v5's public market endpoints over a generated or recorded market.
-
-Endpoints, parameters, limits, order and window rules follow Bybit's documentation and its measured behaviour
-(bybit-exchange/docs, `docs/v5/market`). Parameters that do not exist are ignored, as there. Where Bybit's
-answer to a wrong request is not documented, it is retCode 10001 with a message that says what was wrong.
-"""
+"""The sandbox's application: Bybit's paths over HTTP, with its envelope, headers, limits and faults."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pandas as pd
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from engine.errors import ConfigurationError
-from engine.sandbox.catalogue import Instrument
-from engine.sandbox.protocol import Market, RowWindow
-from engine.sandbox.tickers import ticker_row
-from engine.sandbox.windows import ParameterError, funding_window, kline_window, open_interest_window
-from engine.sandbox.wire import (
-    funding_rows,
-    instrument_row,
-    kline_rows,
-    open_interest_rows,
-    read_cursor,
-    risk_limit_rows,
-    write_cursor,
+from engine.sandbox.connections import OpenConnections
+from engine.sandbox.control import control_routes
+from engine.sandbox.endpoints import Answer, MarketEndpoints
+from engine.sandbox.exchange_state import ExchangeState
+from engine.sandbox.fault_answers import MESSAGES, PacedResponse, html_page, spoiled
+from engine.sandbox.faults import (
+    DroppedConnection,
+    HtmlPage,
+    HttpStatus,
+    RetCode,
+    SlowBody,
+    TimeOut,
+    TruncatedJson,
 )
+from engine.sandbox.rate_limit import Admission
+from engine.sandbox.windows import ParameterError
 from engine.timeframes import Timeframe
 
-Clock = Callable[[], int]
-Answer = dict[str, Any]
-KlineSource = Callable[[str, Timeframe, RowWindow, int], pd.DataFrame]
-
 PARAMETER_ERROR = 10001
-_RISK_LIMIT_PAGE = 15  # symbols
-_RATE_LIMIT = "600"  # requests in five seconds; the sandbox states it and does not enforce it
+RATE_LIMIT_ERROR = 10006
+_RESET_HEADER = "X-Bapi-Limit-Reset-Timestamp"
 
-_INTEREST_TIMEFRAMES = {
-    "5min": Timeframe.M5,
-    "15min": Timeframe.M15,
-    "30min": Timeframe.M30,
-    "1h": Timeframe.H1,
-    "4h": Timeframe.H4,
-    "1d": Timeframe.D1,
+Ask = Callable[[MarketEndpoints, Mapping[str, str]], Answer]
+
+MARKET_PATHS: Mapping[str, Ask] = {
+    "/v5/market/time": MarketEndpoints.time,
+    "/v5/market/kline": MarketEndpoints.klines,
+    "/v5/market/mark-price-kline": MarketEndpoints.mark_klines,
+    "/v5/market/index-price-kline": MarketEndpoints.index_klines,
+    "/v5/market/funding/history": MarketEndpoints.funding_history,
+    "/v5/market/open-interest": MarketEndpoints.open_interest,
+    "/v5/market/instruments-info": MarketEndpoints.instruments_info,
+    "/v5/market/risk-limit": MarketEndpoints.risk_limit,
+    "/v5/market/tickers": MarketEndpoints.tickers,
 }
 
 
-class MarketEndpoints:
-    """The answers to market requests: each method returns the `result` to the query's parameters."""
-
-    def __init__(self, market: Market, clock: Clock) -> None:
-        self._market = market
-        self._clock = clock
-
-    def time(self, parameters: Mapping[str, str]) -> Answer:  # noqa: ARG002 - Bybit takes none
-        """Return the server's time."""
-        now_ms = self._clock()
-        return {"timeSecond": str(now_ms // 1000), "timeNano": str(now_ms * 1_000_000)}
-
-    def klines(self, parameters: Mapping[str, str]) -> Answer:
-        """Return candles of the last price: default 200 rows, at most 1,000."""
-        return self._candles(parameters, self._market.klines)
-
-    def mark_klines(self, parameters: Mapping[str, str]) -> Answer:
-        """Return candles of the mark price; the index price is answered with the same."""
-        return self._candles(parameters, self._market.mark_klines)
-
-    def _candles(self, parameters: Mapping[str, str], source: KlineSource) -> Answer:
-        instrument = self._instrument(parameters)
-        try:
-            timeframe = Timeframe.from_bybit(parameters.get("interval", ""))
-        except ConfigurationError:
-            raise ParameterError("Invalid period!") from None
-        now_ms = self._clock()
-        start, end = _integer(parameters, "start"), _integer(parameters, "end")
-        window = kline_window(timeframe, start, end, _limit(parameters, 200, 1000), now_ms)
-        frame = source(instrument.symbol, timeframe, window, now_ms)
-        return {"category": "linear", "symbol": instrument.symbol, "list": kline_rows(frame)}
-
-    def funding_history(self, parameters: Mapping[str, str]) -> Answer:
-        """Return settled funding events: at most 200 rows."""
-        instrument = self._instrument(parameters)
-        now_ms = self._clock()
-        start, end = _integer(parameters, "startTime"), _integer(parameters, "endTime")
-        window = funding_window(start, end, _limit(parameters, 200, 200), now_ms)
-        frame = self._market.funding(instrument.symbol, window, now_ms)
-        return {"category": "linear", "list": funding_rows(instrument.symbol, frame)}
-
-    def open_interest(self, parameters: Mapping[str, str]) -> Answer:
-        """Return open interest: default 50 rows, at most 200, then a cursor to the rows before them."""
-        instrument = self._instrument(parameters)
-        interval = parameters.get("intervalTime", "")
-        if interval not in _INTEREST_TIMEFRAMES:
-            raise ParameterError("intervalTime is invalid")
-        now_ms = self._clock()
-        limit = _limit(parameters, 50, 200)
-        start, end = _integer(parameters, "startTime"), _integer(parameters, "endTime")
-        window = open_interest_window(start, end, limit, now_ms)
-        last_ts = window.last_ts
-        if parameters.get("cursor"):
-            last_ts = min(last_ts, _whole(read_cursor(parameters["cursor"], "lasttime"), "cursor") * 1000 - 1)
-        # one row more than asked for tells whether there is a next page
-        wider = RowWindow(window.first_ts, last_ts, limit + 1)
-        timeframe = _INTEREST_TIMEFRAMES[interval]
-        frame = self._market.open_interest(instrument.symbol, timeframe, wider, now_ms)
-        page = frame.iloc[max(0, len(frame) - limit) :]
-        cursor = ""
-        if len(frame) > limit:
-            oldest = int(page["ts"].iloc[0])
-            cursor = write_cursor(lastid=oldest // Timeframe.M5.ms, lasttime=oldest // 1000)
-        rows = open_interest_rows(page)
-        return {
-            "category": "linear",
-            "symbol": instrument.symbol,
-            "list": rows,
-            "nextPageCursor": cursor,
-        }
-
-    def instruments_info(self, parameters: Mapping[str, str]) -> Answer:
-        """Return trading rules: all instruments in pages of 500 (at most 1,000), or one."""
-        _require_linear(parameters, required=True)
-        chosen = self._chosen(parameters)
-        if parameters.get("baseCoin"):
-            chosen = [instrument for instrument in chosen if instrument.base_coin == parameters["baseCoin"]]
-        if parameters.get("status", "Trading") != "Trading":
-            chosen = []
-        page, cursor = _page(chosen, parameters, _limit(parameters, 500, 1000))
-        return {
-            "category": "linear",
-            "list": [instrument_row(instrument) for instrument in page],
-            "nextPageCursor": cursor,
-        }
-
-    def risk_limit(self, parameters: Mapping[str, str]) -> Answer:
-        """Return risk-limit ladders, fifteen symbols to a page."""
-        _require_linear(parameters, required=True)
-        page, cursor = _page(self._chosen(parameters), parameters, _RISK_LIMIT_PAGE)
-        # ids are numbered across all symbols
-        first_ids, next_id = {}, 1
-        for instrument in self._market.instruments.values():
-            first_ids[instrument.symbol] = next_id
-            next_id += len(instrument.ladder)
-        rows = [
-            row for instrument in page for row in risk_limit_rows(instrument, first_ids[instrument.symbol])
-        ]
-        return {"category": "linear", "list": rows, "nextPageCursor": cursor}
-
-    def tickers(self, parameters: Mapping[str, str]) -> Answer:
-        """Return the last 24 hours and the present state of all instruments, or of one."""
-        _require_linear(parameters, required=True)
-        now_ms = self._clock()
-        rows = [ticker_row(self._market, instrument, now_ms) for instrument in self._chosen(parameters)]
-        return {"category": "linear", "list": rows}
-
-    def identity(self) -> Answer:
-        """Return who this market is: the sandbox's own endpoint, not in Bybit's envelope."""
-        return {
-            "identity": self._market.identity,
-            "generated": self._market.is_generated,
-            "now_ms": self._clock(),
-            "symbols": sorted(self._market.instruments),
-        }
-
-    def _instrument(self, parameters: Mapping[str, str]) -> Instrument:
-        _require_linear(parameters, required=False)
-        instrument = self._market.instruments.get(parameters.get("symbol", ""))
-        if instrument is None:
-            raise ParameterError("params error: Symbol Is Invalid")
-        return instrument
-
-    def _chosen(self, parameters: Mapping[str, str]) -> list[Instrument]:
-        if parameters.get("symbol"):
-            return [self._instrument(parameters)]
-        instruments = self._market.instruments
-        return [instruments[symbol] for symbol in sorted(instruments)]
-
-
-def build_app(market: Market, clock: Clock) -> Starlette:
-    """Return the server's application over `market`, at the time `clock` tells (epoch milliseconds).
+def build_app(state: ExchangeState, connections: OpenConnections) -> Starlette:
+    """Return the server's application over `state`.
 
     Requests whose Host header is not a loopback name are refused with 400: a web page cannot reach the
     sandbox under a name of its own.
     """
-    endpoints = MarketEndpoints(market, clock)
-
-    def route(path: str, answer: Callable[[Mapping[str, str]], Answer]) -> Route:
-        def endpoint(request: Request) -> Response:
-            try:
-                code, message, result = 0, "OK", answer(request.query_params)
-            except ParameterError as error:
-                code, message, result = PARAMETER_ERROR, str(error), {}
-            now_ms = clock()
-            envelope = {
-                "retCode": code,
-                "retMsg": message,
-                "result": result,
-                "retExtInfo": {},
-                "time": now_ms,
-            }
-            return _json_response(
-                envelope,
-                {
-                    "X-Bapi-Limit": _RATE_LIMIT,
-                    "X-Bapi-Limit-Status": _RATE_LIMIT,
-                    "X-Bapi-Limit-Reset-Timestamp": str(now_ms),
-                },
-            )
-
-        return Route(path, endpoint, methods=["GET"])
-
-    def identity(request: Request) -> Response:  # noqa: ARG001 - Starlette passes it
-        return _json_response(endpoints.identity(), {})
-
     return Starlette(
         routes=[
-            route("/v5/market/time", endpoints.time),
-            route("/v5/market/kline", endpoints.klines),
-            route("/v5/market/mark-price-kline", endpoints.mark_klines),
-            route("/v5/market/index-price-kline", endpoints.mark_klines),
-            route("/v5/market/funding/history", endpoints.funding_history),
-            route("/v5/market/open-interest", endpoints.open_interest),
-            route("/v5/market/instruments-info", endpoints.instruments_info),
-            route("/v5/market/risk-limit", endpoints.risk_limit),
-            route("/v5/market/tickers", endpoints.tickers),
-            Route("/sandbox/identity", identity, methods=["GET"]),
+            *(_market_route(state, connections, path, ask) for path, ask in MARKET_PATHS.items()),
+            *control_routes(state),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+        exception_handlers={405: _bad_method},
     )
 
 
-def _json_response(content: Answer, headers: Mapping[str, str]) -> Response:
-    body = json.dumps(content, separators=(",", ":"))
+def _market_route(state: ExchangeState, connections: OpenConnections, path: str, ask: Ask) -> Route:
+    async def endpoint(request: Request) -> Response:
+        fault = state.next_request(path, request.url.query)
+        admission = state.limiter.admit()
+        now_ms = state.clock()
+        headers = _limit_headers(state, admission, now_ms)
+        if admission.is_banned or await request.body():
+            # a ban, and Bybit's answer to a GET with a body
+            return html_page(403)
+        if not admission.is_admitted:
+            return _enveloped(RATE_LIMIT_ERROR, MESSAGES[RATE_LIMIT_ERROR], {}, now_ms, headers)
+        match fault:
+            case HttpStatus(status=status):
+                return html_page(status)
+            case HtmlPage():
+                return html_page(200)
+            case TimeOut(seconds=seconds):
+                await asyncio.sleep(seconds)
+                return PacedResponse(b"", {}, DroppedConnection(0.0), connections)
+            case RetCode(code=code, reset_in_ms=reset_in_ms):
+                del headers[_RESET_HEADER]
+                if reset_in_ms is not None:
+                    headers[_RESET_HEADER] = str(now_ms + reset_in_ms)
+                return _enveloped(code, MESSAGES.get(code, "error"), {}, now_ms, headers)
+        try:
+            result = await run_in_threadpool(ask, state.endpoints, request.query_params)
+        except ParameterError as error:
+            return _enveloped(PARAMETER_ERROR, str(error), {}, now_ms, headers)
+        newest_closed = _newest_closed(request.query_params, now_ms)
+        result = spoiled(fault, result, newest_closed_open_ms=newest_closed)
+        answer = _enveloped(0, "OK", result, now_ms, headers)
+        match fault:
+            case TruncatedJson(share=share):
+                body = bytes(answer.body)
+                return _json(body[: int(len(body) * share)], headers)
+            case SlowBody() | DroppedConnection():
+                return PacedResponse(bytes(answer.body), headers, fault, connections)
+        return answer
+
+    return Route(path, endpoint, methods=["GET"])
+
+
+def _limit_headers(state: ExchangeState, admission: Admission, now_ms: int) -> dict[str, str]:
+    return {
+        "X-Bapi-Limit": str(state.limiter.requests),
+        "X-Bapi-Limit-Status": str(admission.remaining),
+        _RESET_HEADER: str(now_ms + admission.reset_in_ms),
+    }
+
+
+def _enveloped(code: int, message: str, result: Answer, now_ms: int, headers: Mapping[str, str]) -> Response:
+    content: dict[str, Any] = {
+        "retCode": code,
+        "retMsg": message,
+        "result": result,
+        "retExtInfo": {},
+        "time": now_ms,
+    }
+    return _json(json.dumps(content, separators=(",", ":")).encode(), headers)
+
+
+def _json(body: bytes, headers: Mapping[str, str]) -> Response:
     return Response(body, media_type="application/json", headers=dict(headers))
 
 
-def _require_linear(parameters: Mapping[str, str], *, required: bool) -> None:
-    if parameters.get("category", "" if required else "linear") != "linear":
-        raise ParameterError("params error: category is invalid, the sandbox serves linear only")
+def _newest_closed(parameters: Mapping[str, str], now_ms: int) -> int | None:
+    codes = {timeframe.bybit_code: timeframe for timeframe in Timeframe}
+    timeframe = codes.get(parameters.get("interval", ""))
+    return None if timeframe is None else timeframe.last_closed(now_ms)
 
 
-def _whole(text: str, name: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value < 2**53:
-        raise ParameterError(f"params error: {name} is invalid")
-    return value
-
-
-def _integer(parameters: Mapping[str, str], name: str) -> int | None:
-    text = parameters.get(name, "")
-    return _whole(text, name) if text else None
-
-
-def _limit(parameters: Mapping[str, str], default: int, most: int) -> int:
-    """Return the number of rows asked for; more than the endpoint's most is cut to it."""
-    limit = _integer(parameters, "limit")
-    if limit is None:
-        return default
-    if limit == 0:
-        raise ParameterError("params error: limit is invalid")
-    return min(limit, most)
-
-
-def _page(chosen: list[Instrument], parameters: Mapping[str, str], size: int) -> tuple[list[Instrument], str]:
-    """Return the page of instruments that follows the request's cursor, and the cursor to the next one."""
-    if parameters.get("cursor"):
-        after = read_cursor(parameters["cursor"], "last")
-        chosen = [instrument for instrument in chosen if instrument.symbol > after]
-    page = chosen[:size]
-    if len(chosen) <= size:
-        return page, ""
-    return page, write_cursor(first=page[0].symbol, last=page[-1].symbol)
+async def _bad_method(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette passes them
+    """Answer a method the path does not have: Bybit says 400 where HTTP says 405."""
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return Response("Bad request", status_code=400, headers=headers)

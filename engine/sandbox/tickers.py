@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from engine.sandbox.catalogue import Instrument
-from engine.sandbox.protocol import Market, RowWindow
+from engine.sandbox.protocol import KlineSource, Market, RowWindow
 from engine.sandbox.wire import number
-from engine.timeframes import DAY_MS, HOUR_MS, Timeframe
+from engine.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
 
 
 def ticker_row(market: Market, instrument: Instrument, now_ms: int) -> dict[str, Any]:
@@ -23,17 +23,18 @@ def ticker_row(market: Market, instrument: Instrument, now_ms: int) -> dict[str,
     hour_ago = day[day["ts_open"] > now_ms - HOUR_MS]
     first = float(day["open"].iloc[0]) if len(day) else None
     newest = RowWindow(0, now_ms, 1)
-    mark = market.mark_klines(symbol, Timeframe.H1, newest, now_ms)
-    mark_price = float(mark["close"].iloc[-1]) if len(mark) else last
+    mark_price = _newest_close(market.mark_klines, symbol, now_ms) or last
+    index_price = _newest_close(market.index_klines, symbol, now_ms) or mark_price
     interest = market.open_interest(symbol, Timeframe.H1, newest, now_ms)
     open_interest = float(interest["open_interest"].iloc[-1]) if len(interest) else None
     funding = market.funding(symbol, newest, now_ms)
-    interval_ms = instrument.funding_interval_minutes * 60_000
+    interval_ms = instrument.funding_interval_at(now_ms) * MINUTE_MS
+    has_funding = instrument.has_funding
     tick = 1 / instrument.ticks_per_unit
     return {
         "symbol": symbol,
         "lastPrice": _text(last),
-        "indexPrice": _text(mark_price),
+        "indexPrice": _text(index_price),
         "markPrice": _text(mark_price),
         "prevPrice24h": _text(first),
         "price24hPcnt": _text(None if last is None or first is None else round(last / first - 1, 6)),
@@ -46,15 +47,25 @@ def ticker_row(market: Market, instrument: Instrument, now_ms: int) -> dict[str,
         ),
         "turnover24h": _text(round(float(day["turnover"].sum()), 4)),
         "volume24h": _text(round(float(day["volume"].sum()), 4)),
-        "fundingRate": _text(float(funding["funding_rate"].iloc[-1]) if len(funding) else None),
-        "nextFundingTime": str(now_ms // interval_ms * interval_ms + interval_ms),
-        "fundingIntervalHour": str(instrument.funding_interval_minutes // 60),
-        "fundingCap": instrument.funding_cap,
+        "fundingRate": _text(
+            float(funding["funding_rate"].iloc[-1]) if has_funding and len(funding) else None
+        ),
+        "nextFundingTime": str(now_ms // interval_ms * interval_ms + interval_ms) if has_funding else "",
+        "predictedDeliveryPrice": "",
+        "basisRate": "",
+        "deliveryFeeRate": "" if has_funding else "0",
         "deliveryTime": str(instrument.delivery_ms),
-        "bid1Price": _text(last),
-        "bid1Size": instrument.qty_step,
-        "ask1Price": _text(None if last is None else round(last + tick, instrument.price_decimals)),
         "ask1Size": instrument.qty_step,
+        "bid1Price": _text(last),
+        "ask1Price": _text(None if last is None else round(last + tick, instrument.price_decimals)),
+        "bid1Size": instrument.qty_step,
+        "basis": "",
+        "preOpenPrice": "",
+        "preQty": "",
+        "curPreListingPhase": "",
+        "fundingIntervalHour": str(interval_ms // HOUR_MS) if has_funding else "",
+        "basisRateYear": "",
+        "fundingCap": instrument.funding_cap if has_funding else "",
     }
 
 
@@ -65,6 +76,11 @@ def _last_day(market: Market, symbol: str, now_ms: int) -> Any:
         if len(frame) > 0:
             return frame
     return frame
+
+
+def _newest_close(source: KlineSource, symbol: str, now_ms: int) -> float | None:
+    rows = source(symbol, Timeframe.H1, RowWindow(0, now_ms, 1), now_ms)
+    return float(rows["close"].iloc[-1]) if len(rows) else None
 
 
 def _text(value: float | None) -> str:

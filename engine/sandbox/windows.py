@@ -7,8 +7,9 @@ alone, open interest ignores it. A start after the end is no error: it leaves an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.sandbox.protocol import RowWindow
-from engine.timeframes import Timeframe
 
 
 class ParameterError(Exception):
@@ -16,10 +17,10 @@ class ParameterError(Exception):
 
 
 def kline_window(
-    timeframe: Timeframe, start: int | None, end: int | None, limit: int, now_ms: int
+    floor: Callable[[int], int], start: int | None, end: int | None, limit: int, now_ms: int
 ) -> RowWindow:
-    """Return the rows of a kline request, by `ts_open`."""
-    first = 0 if start is None else timeframe.floor(start)
+    """Return the rows of a kline request, by `ts_open`; `floor` gives the open of the bar a time lies in."""
+    first = 0 if start is None else floor(start)
     last = now_ms if end is None else min(end, now_ms)
     return RowWindow(first, last, limit, oldest=start is not None and end is None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
@@ -24,11 +24,22 @@ def number(value: float) -> str:
     return text.removesuffix(".0")
 
 
+def numbers(values: Sequence[float]) -> list[str]:
+    """Return `number` of each value, some three times faster than one by one."""
+    if not values:
+        return []
+    listed = repr(values)[1:-1]
+    if "e" in listed:
+        return [number(value) for value in values]
+    return (listed + ",").replace(".0,", ",")[:-1].split(", ")
+
+
 def kline_rows(frame: pd.DataFrame) -> list[list[str]]:
     """Return candles as the rows of a kline answer: strings, newest first."""
-    columns = [[str(ts) for ts in frame["ts_open"].tolist()]]
-    columns += [[number(value) for value in frame[name].tolist()] for name in frame.columns[1:]]
-    return [list(row) for row in zip(*(reversed(column) for column in columns), strict=True)]
+    newest_first = frame.iloc[::-1]
+    columns = [list(map(str, newest_first["ts_open"].tolist()))]
+    columns += [numbers(newest_first[name].tolist()) for name in frame.columns[1:]]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def funding_rows(symbol: str, frame: pd.DataFrame) -> list[Row]:
@@ -50,14 +61,15 @@ def open_interest_rows(frame: pd.DataFrame) -> list[Row]:
     ]
 
 
-def instrument_row(instrument: Instrument) -> Row:
-    """Return an instrument as a row of an instruments-info answer."""
+def instrument_row(instrument: Instrument, number_in_list: int, now_ms: int) -> Row:
+    """Return an instrument as a row of an instruments-info answer at `now_ms`."""
     tick = Decimal(instrument.tick_size)
     cap = Decimal(instrument.funding_cap)
     return {
         "symbol": instrument.symbol,
+        "symbolId": number_in_list,
         "contractType": instrument.contract_type,
-        "status": "Trading",
+        "status": instrument.status_at(now_ms).value,
         "baseCoin": instrument.base_coin,
         "quoteCoin": instrument.settle_coin,
         "launchTime": str(instrument.launch_ms),
@@ -83,11 +95,11 @@ def instrument_row(instrument: Instrument) -> Row:
             "minNotionalValue": instrument.min_notional,
         },
         "unifiedMarginTrade": True,
-        "fundingInterval": instrument.funding_interval_minutes,
+        "fundingInterval": instrument.funding_interval_at(now_ms),
         "settleCoin": instrument.settle_coin,
         "copyTrading": "none",
-        "upperFundingRate": str(cap),
-        "lowerFundingRate": str(-cap),
+        "upperFundingRate": str(cap) if instrument.has_funding else "",
+        "lowerFundingRate": str(-cap) if instrument.has_funding else "",
         "isPreListing": False,
         "preListingInfo": None,
         "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},

@@ -13,6 +13,7 @@ from engine.sim.settlement import lock_margin
 from engine.sim.state import FillReason, RejectReason
 
 _END_OF_DATA, _LIQUIDATION = int(FillReason.END_OF_DATA), int(FillReason.LIQUIDATION)
+_ENTRY, _ADD, _SIGNAL = int(FillReason.ENTRY), int(FillReason.ADD), int(FillReason.SIGNAL)
 _CANCELLED = int(RejectReason.CANCELLED)
 
 
@@ -57,6 +58,10 @@ def write_fill(
     fill.side = side
     fill.is_maker = is_maker
     fill.reason = reason
+    if reason in (_ENTRY, _ADD):
+        fill.tag = position.order_tag
+    else:
+        fill.tag = position.exit_tag if reason == _SIGNAL else 0
     wallet.fills += 1
     position.fees += fee
     position.slippage += slippage
@@ -178,6 +183,9 @@ def _end_trade(
     trade.risk_distance = position.risk_distance
     trade.reason = reason
     trade.ambiguous = position.ambiguous
+    trade.signal_bar = position.signal_bar
+    trade.entry_tag = position.entry_tag
+    trade.exit_tag = position.exit_tag if reason == _SIGNAL else 0
     wallet.trades += 1
     wallet.free_slots += 1
 

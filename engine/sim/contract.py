@@ -24,6 +24,7 @@ from engine.idea_card.targets import AtrMultipleTarget, Rung, TakeProfit
 from engine.market_data.instruments import InstrumentRules
 from engine.sim.liquidation import LiquidationRegime
 from engine.sim.records import MAX_TARGETS, RULES_DTYPE, Floats, Records
+from engine.sim.signal_terms import signal_rows_needed
 from engine.sim.state import DistanceKind, EntryKind, Reprice, SizingKind, TimeInForce
 
 type Rows = dict[str, int]
@@ -112,7 +113,7 @@ def features_needed(contract: Records) -> int:
     for rung in range(rules["target_count"]):
         if rules["target_kinds"][rung] == DistanceKind.FEATURE_MULTIPLE:
             rows.append(rules["target_features"][rung])
-    return int(max(rows)) + 1
+    return max(int(max(rows)) + 1, signal_rows_needed(contract))
 
 
 def refuse_missing_features(contract: Records, there: int) -> None:
@@ -127,7 +128,7 @@ def refuse_missing_features(contract: Records, there: int) -> None:
     if there < needed:
         raise SimulationError(
             f"the orders look at {needed} features, and there are {there}",
-            way_out="give a row of features for each of the card's level_features",
+            way_out="give a row of features for each of the card's level_features, and those of its signals",
         )
 
 

@@ -8,6 +8,7 @@ from engine.compiled import compiled_bare, compiled_inline
 from engine.sim.closing import drop_order
 from engine.sim.margin import order_cost
 from engine.sim.pnl import has_gained
+from engine.sim.position_rules import exits_that_hold, note_signal
 from engine.sim.records import Floats, Integers, Records
 from engine.sim.rounding import ceil_to_step, floor_to_step
 from engine.sim.settlement import free_balance
@@ -57,6 +58,9 @@ def decide(
     enter_long = (signals & _ENTER_LONG) != 0 and rules.allow_long != 0
     enter_short = (signals & _ENTER_SHORT) != 0 and rules.allow_short != 0
     side = 0
+    position.exit_tag = 0
+    if rules.names_signals != 0:
+        signals = exits_that_hold(position, rules, bar, close, signals, features, column)
     if position.direction != 0:
         flips = rules.allow_flip != 0 and (enter_short if position.direction > 0 else enter_long)
         _decide_exit(position, rules, bar, close, signals, flips)
@@ -74,7 +78,8 @@ def decide(
     if position.order_side != 0:
         side = _look_after_order(position, rules, signals, enter_long, enter_short, side, rejects)
     if side != 0:
-        _place_entry(wallet, position, rules, side, close, features, column, rejects)
+        is_signal = enter_long if side > 0 else enter_short
+        _place_entry(wallet, position, rules, side, is_signal, bar, close, features, column, rejects)
 
 
 @compiled_inline
@@ -138,12 +143,17 @@ def _place_entry(
     position: Records,
     rules: Records,
     side: int,
+    is_signal: bool,
+    bar: int,
     close: float,
     features: Floats,
     column: int,
     rejects: Integers,
 ) -> None:
-    """Price and size the entry on what is known at the close: the close, the equity, and the features."""
+    """Price and size the entry on what is known at the close: the close, the equity, and the features.
+
+    An order that is placed anew without a signal keeps the tag and the captured values of its last signal.
+    """
     replaces = position.order_side != 0
     drop_order(position)
     price = _entry_price(rules, side, close, features, column)
@@ -183,6 +193,8 @@ def _place_entry(
         position.order_bars = 0
         position.order_fills = 0
         position.order_adds = 1 if position.direction == side else 0
+    if is_signal:
+        note_signal(position, rules, side, bar, features, column)
     position.order_side = side
     position.order_is_new = 1
     position.order_price = price

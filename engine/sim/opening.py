@@ -9,6 +9,7 @@ from engine.sim.bracket import set_targets, stop_price_of
 from engine.sim.closing import drop_order, tradable, write_fill
 from engine.sim.fees import impact, market_fill_price, trading_fee
 from engine.sim.margin import order_cost, size_for_cost, tier_index
+from engine.sim.position_rules import note_entry
 from engine.sim.records import MAX_TARGETS, BarValues, Books, Floats, Records
 from engine.sim.rounding import ceil_to_step, floor_to_step
 from engine.sim.settlement import lock_margin
@@ -81,6 +82,7 @@ def fill_entry(
     reason = _ENTRY
     if position.direction == 0:
         _begin_trade(wallet, position, bar, ts, side, price)
+        note_entry(position, rules)
         position.stop_price = stop_price
     else:
         if position.order_adds != 0:

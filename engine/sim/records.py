@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.rules.position_program import MOST_DEEP, MOST_STEPS
+
 type Floats = NDArray[np.float64]
 type Integers = NDArray[np.int64]
 type Flags = NDArray[np.bool_]
@@ -19,6 +21,7 @@ type Records = Any  # a NumPy record array, or one record of it: fields are attr
 type RecordType = np.dtype[np.void]
 
 MAX_TARGETS = 4  # rungs of a ladder of partial exits
+MAX_CAPTURES = 8  # values captured at an entry
 NEVER = 2**62  # a timestamp that does not come
 
 RULES_DTYPE = np.dtype(
@@ -77,6 +80,20 @@ RULES_DTYPE = np.dtype(
         ("allow_flip", "i8"),
         ("cooldown_bars", "i8"),
         ("max_bars", "i8"),  # 0: no limit
+        # names of entries and exits, and exits that look at the position: `engine.sim.position_rules`
+        ("names_signals", "i8"),  # 1: there are tags, captures or such exits
+        ("entry_tag_row_long", "i8"),  # a row of the signals' features, -1: none; so are the other rows
+        ("entry_tag_row_short", "i8"),
+        ("exit_tag_row_long", "i8"),
+        ("exit_tag_row_short", "i8"),
+        ("capture_count", "i8"),
+        ("capture_rows", "i8", (MAX_CAPTURES,)),
+        ("exit_steps_long", "i8"),  # 0: the signal bit says all
+        ("exit_steps_short", "i8"),
+        ("exit_arguments_long", "f8", (MOST_STEPS,)),
+        ("exit_arguments_short", "f8", (MOST_STEPS,)),
+        ("exit_codes_long", "i1", (MOST_STEPS,)),
+        ("exit_codes_short", "i1", (MOST_STEPS,)),
     ],
     align=True,
 )
@@ -154,6 +171,15 @@ POSITION_DTYPE = np.dtype(
         # funding
         ("funding_cursor", "i8"),  # the next funding event
         ("next_funding_ts", "i8"),  # its timestamp, NEVER where there is none
+        # what led to the entry that waits, and what led to the trade
+        ("order_signal_bar", "i8"),  # exec bar of its signal
+        ("order_tag", "i8"),  # the number of a tag, 0: none
+        ("signal_bar", "i8"),
+        ("entry_tag", "i8"),
+        ("exit_tag", "i8"),  # of the exit that was decided last
+        ("order_captures", "f8", (MAX_CAPTURES,)),
+        ("captures", "f8", (MAX_CAPTURES,)),
+        ("stack", "f8", (MOST_DEEP,)),  # where exit rules are worked out
     ],
     align=True,
 )
@@ -171,6 +197,7 @@ FILL_DTYPE = np.dtype(
         ("side", "i8"),
         ("is_maker", "i8"),
         ("reason", "i8"),
+        ("tag", "i8"),  # of the rule that asked for it, 0: none
     ],
     align=True,
 )
@@ -202,6 +229,9 @@ TRADE_DTYPE = np.dtype(
         ("risk_distance", "f8"),
         ("reason", "i8"),
         ("ambiguous", "i8"),
+        ("signal_bar", "i8"),  # exec bar at whose close the entry was decided
+        ("entry_tag", "i8"),  # the number of a tag, 0: none
+        ("exit_tag", "i8"),
     ],
     align=True,
 )

@@ -41,6 +41,9 @@ class BaseStrategy(ABC):
         What it looks at, as conditions write it: "close", "close@htf", "ema_fast", "bands.lower". With
         "ema_fast[3]" it may look up to three bars back. Nothing else can be read, and the first call is at
         the first bar at which all of it is there.
+    tags : tuple of str
+        The tags its signals may carry, none by default; a trade has those of the signals that opened and
+        closed it.
     takes : type of StrategyParameters
         Its parameters; none by default.
     parameters : StrategyParameters
@@ -51,6 +54,7 @@ class BaseStrategy(ABC):
     version: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]]
     takes: ClassVar[type[StrategyParameters]] = StrategyParameters
+    tags: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, parameters: StrategyParameters) -> None:
         self.parameters = parameters

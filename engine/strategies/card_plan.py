@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.errors import CardError, CardProblem
 from engine.features.builder import feature_outputs, feature_warmup
 from engine.features.checks import check_feature
+from engine.features.inputs import derivative_inputs, feature_inputs
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.features import FeatureSpec
 from engine.idea_card.load import load_cards, load_space
@@ -22,6 +23,7 @@ from engine.rules.parse import parse_signal_rules
 from engine.rules.rule_set import RuleSet
 from engine.strategies.planned import PlannedStrategy, plan_strategy
 from engine.strategies.registry import STRATEGIES, StrategyRegistry
+from engine.timeframes import Timeframe
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,11 @@ class CardPlan:
         return self.card.system_hash()
 
     @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """The tags its trades may carry; the number of a tag is its place here, from 1."""
+        return self.rules.tags() if self.strategy is None else self.strategy.tags
+
+    @cached_property
     def level_references(self) -> tuple[Reference, ...]:
         """The features the orders look at, in the order of the card's `level_features`."""
         return tuple(self._feature(name) for name in self.card.level_features)
@@ -50,6 +57,19 @@ class CardPlan:
         """Return everything a decision may look at."""
         looked_at = self.rules.references() if self.strategy is None else self.strategy.inputs
         return looked_at.union(self.level_references)
+
+    def inputs(self, role: str | None = None) -> frozenset[tuple[Timeframe, str]]:
+        """Return what the card looks at beside candles, by timeframe: of one role, or of all.
+
+        Its rules may name `DERIVATIVE_INPUTS`, and its features may read them and the funding of a bar.
+        """
+        roles = self.card.timeframes.roles()
+        named = {(each.role, each.name) for each in self.references()}
+        named |= {
+            (feature.tf, name) for feature in self.card.features.values() for name in feature_inputs(feature)
+        }
+        wanted = derivative_inputs({name for _, name in named})
+        return frozenset((roles[of], name) for of, name in named if name in wanted and role in (None, of))
 
     def warmup_bars(self, role: str) -> int:
         """Return how many bars of `role` pass before everything the card looks at there has a value."""

@@ -29,6 +29,11 @@ class PlannedStrategy:
         """What cards call it."""
         return self.strategy.name
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags its signals may carry."""
+        return self.strategy.tags
+
     def new(self) -> BaseStrategy:
         """Return a fresh strategy."""
         return self.strategy(self.parameters)

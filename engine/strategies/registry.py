@@ -1,9 +1,19 @@
-"""The strategies in Python that cards can name. A new one is one more line below."""
+"""The strategies in Python that cards can name: ours, and those of packages that are installed.
+
+A package outside `engine` brings its own by an entry point, named as the strategy is, in its pyproject.toml:
+
+    [project.entry-points."trade.strategies"]
+    momentum = "my_package.momentum:Momentum"
+
+It is imported when a card names it or somebody asks for the list, and not before.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
 
 from engine.errors import ConfigurationError
@@ -13,23 +23,28 @@ from engine.strategies.base import BaseStrategy, StrategyParameters
 from engine.strategies.examples.channel_breakout import ChannelBreakout
 from engine.strategies.examples.trend_pullback import TrendPullback
 
+ENTRY_POINT_GROUP = "trade.strategies"
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class StrategyRegistry:
-    """Strategies by name. Nothing is found by itself: what is to be there is given.
+    """Strategies by name.
 
     Parameters
     ----------
     strategies : iterable of type of BaseStrategy
+    group : str, optional
+        Entry point group of the installed packages that bring more; without one, what is given is all.
 
     Raises
     ------
     ConfigurationError
-        If one does not say what it must, or two have one name.
+        If one of `strategies` does not say what it must, or two have one name.
     """
 
-    def __init__(self, strategies: Iterable[type[BaseStrategy]]) -> None:
+    def __init__(self, strategies: Iterable[type[BaseStrategy]], *, group: str | None = None) -> None:
+        self._group = group
         self._strategies: dict[str, type[BaseStrategy]] = {}
         for strategy in strategies:
             _refuse_incomplete(strategy)
@@ -40,31 +55,86 @@ class StrategyRegistry:
             self._strategies[strategy.name] = strategy
 
     def __iter__(self) -> Iterator[type[BaseStrategy]]:
-        return iter(self._strategies.values())
+        for name in self.names:
+            if name not in self.unusable:
+                yield self.get(name)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names, in the order given."""
-        return tuple(self._strategies)
+        """The names: those given, in their order, then those of installed packages by name."""
+        return (*self._strategies, *sorted(set(self._installed) - set(self._strategies)))
+
+    @cached_property
+    def unusable(self) -> Mapping[str, ConfigurationError]:
+        """Why strategies of installed packages cannot be used, by name."""
+        reasons = {}
+        for name in sorted(self._installed):
+            try:
+                self.get(name)
+            except ConfigurationError as error:
+                reasons[name] = error
+        return reasons
 
     def get(self, name: str) -> type[BaseStrategy]:
-        """Return the strategy called `name`.
+        """Return the strategy called `name`; one of an installed package is imported now.
 
         Raises
         ------
         ConfigurationError
-            If there is none; names that look like it are suggested.
+            If there is none (names that look like it are suggested), two packages bring one of that name, or
+            the package that brings it cannot be imported or brings something else.
         """
-        try:
+        brought = self._installed.get(name, ())
+        if not brought and name in self._strategies:
             return self._strategies[name]
-        except KeyError:
+        if not brought:
             raise ConfigurationError(
-                f"there is no strategy called {name!r}", way_out=did_you_mean(name, self._strategies)
-            ) from None
+                f"there is no strategy called {name!r}", way_out=did_you_mean(name, self.names)
+            )
+        if len(brought) > 1 or name in self._strategies:
+            owners = [*(["TRADE"] if name in self._strategies else []), *map(_owner, brought)]
+            raise ConfigurationError(
+                f"there is more than one strategy called {name!r}: of {' and '.join(owners)}",
+                way_out="give one another name, or uninstall the package you do not mean",
+            )
+        return _loaded(brought[0])
 
     def with_more(self, *strategies: type[BaseStrategy]) -> StrategyRegistry:
         """Return a registry of these strategies and `strategies`, for a notebook or a test."""
-        return StrategyRegistry((*self, *strategies))
+        return StrategyRegistry((*self._strategies.values(), *strategies), group=self._group)
+
+    @cached_property
+    def _installed(self) -> Mapping[str, tuple[EntryPoint, ...]]:
+        found: dict[str, tuple[EntryPoint, ...]] = {}
+        for entry in entry_points(group=self._group) if self._group is not None else ():
+            found[entry.name] = (*found.get(entry.name, ()), entry)
+        return found
+
+
+def _loaded(entry: EntryPoint) -> type[BaseStrategy]:
+    where = f"the strategy {entry.name!r} of {_owner(entry)} ({entry.value})"
+    try:
+        strategy = entry.load()
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise ConfigurationError(
+            f"{where} cannot be loaded: {type(error).__name__}: {error}",
+            way_out="mend that package and install it again, or uninstall it",
+        ) from error
+    if not isinstance(strategy, type) or not issubclass(strategy, BaseStrategy):
+        raise ConfigurationError(
+            f"{where} is no strategy", way_out="name a class derived from engine.strategies.base.BaseStrategy"
+        )
+    _refuse_incomplete(strategy)
+    if strategy.name != entry.name:
+        raise ConfigurationError(
+            f"{where} calls itself {strategy.name!r}",
+            way_out=f"name the entry point {strategy.name}: cards know a strategy by one name",
+        )
+    return strategy
+
+
+def _owner(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else "an unknown package"
 
 
 def _refuse_incomplete(strategy: type[BaseStrategy]) -> None:
@@ -89,5 +159,5 @@ def _suggested(class_name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", class_name).lower()
 
 
-STRATEGIES = StrategyRegistry((ChannelBreakout, TrendPullback))
-"""The strategies there are."""
+STRATEGIES = StrategyRegistry((ChannelBreakout, TrendPullback), group=ENTRY_POINT_GROUP)
+"""The strategies there are: ours, and those of installed packages."""

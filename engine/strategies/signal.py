@@ -21,6 +21,9 @@ class Signal:
         "enter" or "exit".
     direction : str
         "long" or "short": of the position to open, or of the one to leave.
+    tag : str
+        What the trade is to be called by, one of the strategy's `tags`; "" for none. Where a list has several
+        signals of one kind and direction the first of them gives the tag.
 
     Raises
     ------
@@ -30,6 +33,7 @@ class Signal:
 
     kind: Kind
     direction: Side
+    tag: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS or self.direction not in _SIDES:

@@ -1,4 +1,4 @@
-"""Tools on IdeaCards: list, validate, show."""
+"""Tools on IdeaCards: list, validate, show, migrate."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ class OneCard(ToolInput):
     """Which card to show."""
 
     card: str = Field(description="its id, or a YAML file")
+
+
+class CardToMigrate(ToolInput):
+    """Which card to bring forward to the present version of the card language."""
+
+    card: str = Field(description="its id, or a YAML file")
+    write: bool = Field(False, description="write the file; else the change is shown only")
 
 
 def find_plan(name: str, settings: TradeSettings) -> CardPlan:
@@ -153,6 +160,59 @@ def show_card(asked: OneCard, context: ToolContext) -> dict[str, Any]:
     }
 
 
+def migrate_card(asked: CardToMigrate, context: ToolContext) -> dict[str, Any]:
+    """Bring a card's file forward: show the difference, write it if asked, and tell what is left to mend."""
+    from engine.idea_card.load import space_from_text
+    from engine.idea_card.migration import migrate_file, write_migrated
+    from engine.strategies.card_plan import plan_card
+
+    path = _file_of(asked.card, context.settings)
+    migration = migrate_file(path)
+    left: dict[str, CardError] = {}
+    try:
+        space = space_from_text(migration.after, str(path))
+        try:
+            plan_card(space.card)
+        except CardError as error:
+            raise space.source.error(error.problems) from None
+    except CardError as error:
+        left[error.source] = error
+    is_old = migration.before != migration.after
+    if asked.write and is_old:
+        write_migrated(migration, path)
+    return {
+        "file": path,
+        "from_version": migration.from_version,
+        "to_version": migration.to_version,
+        "changes": [{"key_path": change.key_path, "problem": change.problem} for change in migration.changes],
+        "diff": migration.diff(),
+        "written": asked.write and is_old,
+        "usable": not left,
+        "left": _problems(left),
+    }
+
+
+def _file_of(name: str, settings: TradeSettings) -> Path:
+    """Return the file of a card that may be too old to load."""
+    from engine.idea_card.yaml_source import read_yaml
+
+    if name.endswith(YAML_ENDINGS):
+        return Path(name)
+    files = [path for path in sorted(settings.cards_dir.glob("*")) if path.suffix in YAML_ENDINGS]
+    for path in files:
+        try:
+            data = read_yaml(path).data
+        except CardError:
+            continue
+        if isinstance(data, dict) and data.get("id") == name:
+            return path
+    alike = difflib.get_close_matches(name, [path.stem for path in files], n=3)
+    raise ConfigurationError(
+        f"there is no card {name!r} in {settings.cards_dir}",
+        way_out=f"use one of {', '.join(alike)}, or give a YAML file" if alike else "give a YAML file",
+    )
+
+
 TOOLS = (
     ToolSpec("cards.list", "List the IdeaCards.", SideEffect.READ, NoInput, list_cards),
     ToolSpec(
@@ -168,5 +228,12 @@ TOOLS = (
         SideEffect.READ,
         OneCard,
         show_card,
+    ),
+    ToolSpec(
+        "cards.migrate",
+        "Bring a card's file forward to the present version of the card language; comments stay as they are.",
+        SideEffect.WRITE,
+        CardToMigrate,
+        migrate_card,
     ),
 )

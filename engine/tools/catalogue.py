@@ -23,6 +23,7 @@ from engine.tools import (
     reports,
     strategies,
     sweep,
+    universe,
 )
 from engine.tools.registry import ToolRegistry
 
@@ -34,7 +35,7 @@ ENTRY_POINT_GROUP = "trade.tools"
 def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
-    for room in (backtest, cards, data, portfolio, project, promotions, reports, strategies, sweep):
+    for room in (backtest, cards, data, portfolio, project, promotions, reports, strategies, sweep, universe):
         for spec in room.TOOLS:
             registry.register(spec)
     registry.register(demo.demo_tool(registry))

@@ -22,16 +22,6 @@ class WhatToSync(ToolInput):
     timeframes: tuple[str, ...] = Field((), description="timeframes, as 15m; none: those of all cards")
 
 
-def universe(settings: TradeSettings) -> tuple[tuple[str, ...], tuple[Timeframe, ...]]:
-    """Return the symbols and the timeframes that the cards and the settings name, each sorted."""
-    from engine.idea_card.load import load_cards
-
-    cards = load_cards(settings.cards_dir).cards.values()
-    symbols = {symbol for card in cards for symbol in card.symbols} | set(settings.extra_symbols)
-    timeframes = {timeframe for card in cards for timeframe in card.timeframes.all_timeframes().values()}
-    return tuple(sorted(symbols)), tuple(sorted(timeframes | set(settings.extra_timeframes)))
-
-
 def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
     """Fetch closed candles, mark klines, funding, open interest and rules, from the last stored on.
 
@@ -74,8 +64,11 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
 def _chosen(asked: WhatToSync, settings: TradeSettings) -> tuple[Sequence[str], Sequence[Timeframe]]:
     symbols, timeframes = asked.symbols, tuple(map(Timeframe.parse, asked.timeframes))
     if not symbols or not timeframes:
-        of_cards, of_timeframes = universe(settings)
-        symbols, timeframes = symbols or of_cards, timeframes or of_timeframes
+        from engine.idea_card.load import load_cards
+        from engine.market_data.universe import wanted_series
+
+        wanted = wanted_series(settings, load_cards(settings.cards_dir).cards.values())
+        symbols, timeframes = symbols or wanted.traded, timeframes or wanted.timeframes
     if not symbols or not timeframes:
         raise ConfigurationError(
             f"no card in {settings.cards_dir} names a symbol and a timeframe",

@@ -24,7 +24,11 @@ def list_strategies(_asked: NoInput, _context: ToolContext) -> dict[str, Any]:
                 },
             }
             for strategy in STRATEGIES
-        ]
+        ],
+        "unusable": [
+            {"name": name, "problem": error.problem, "way_out": error.way_out}
+            for name, error in STRATEGIES.unusable.items()
+        ],
     }
 
 

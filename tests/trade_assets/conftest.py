@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from engine.market_data.universe import WantedSeries
 from engine.sandbox.market import GeneratedMarket
 from engine.sandbox.protocol import RowWindow
 from engine.sandbox.running import FrozenClock, SandboxServer
@@ -20,7 +21,7 @@ from engine.settings import Exchange, TradeSettings
 from engine.timeframes import Timeframe, parse_utc
 from trade_assets.artifacts import Address, ArtifactStore
 from trade_assets.build import build_defs, usable_cards
-from trade_assets.partitions import Partition
+from trade_assets.partitions import Partition, Universe
 from trade_assets.pipeline import run_pipeline
 from trade_assets.ranges import PartitionRange
 
@@ -101,6 +102,19 @@ class MovableClock:
 
     def __call__(self) -> int:
         return self.ts_ms
+
+
+def universe(
+    *others: str,
+    of_cards: Collection[str] = (),
+    retired: Collection[str] = (),
+    timeframes: Collection[Timeframe] = (Timeframe.M15, Timeframe.H1),
+) -> Universe:
+    """A universe by the names of its symbols."""
+    wanted = WantedSeries(
+        tuple(sorted(of_cards)), tuple(sorted(others)), frozenset(retired), tuple(timeframes)
+    )
+    return Universe.of(wanted)
 
 
 @dataclass

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dagster as dg
 import pytest
+from conftest import universe
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import ConfigurationError
 from engine.timeframes import Timeframe
-from trade_assets.partitions import Partition, Universe, read_at_once
+from trade_assets.partitions import Partition, read_at_once
 from trade_assets.ranges import PartitionRange, ranges_of
 
 M15, H1, H4 = Timeframe.M15, Timeframe.H1, Timeframe.H4
-UNIVERSE = Universe.of(["SOLUSDT", "BTCUSDT", "ETHUSDT", "XRPUSDT"], [M15, H4, H1])
+UNIVERSE = universe("SOLUSDT", "BTCUSDT", "ETHUSDT", "XRPUSDT", timeframes=[M15, H4, H1])
 
 
 def test_keys_are_symbols_by_name_and_timeframes_largest_first():
@@ -23,6 +24,14 @@ def test_keys_are_symbols_by_name_and_timeframes_largest_first():
         "BTCUSDT|15m",
         "ETHUSDT|4h",
     ]
+
+
+def test_symbols_of_cards_come_first_and_retired_ones_last():
+    mixed = universe(
+        "DUSDT", "BUSDT", of_cards=["ZUSDT", "YUSDT"], retired=["YUSDT", "BUSDT"], timeframes=[M15]
+    )
+    assert mixed.symbols == ("ZUSDT", "DUSDT", "YUSDT", "BUSDT")
+    assert mixed.traded == ("ZUSDT", "DUSDT")
 
 
 def test_a_key_comes_back_from_its_partition():

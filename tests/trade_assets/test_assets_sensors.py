@@ -6,11 +6,10 @@ import json
 from datetime import UTC, datetime
 
 import dagster as dg
-from conftest import Location
+from conftest import Location, universe
 
-from engine.timeframes import MINUTE_MS, Timeframe, parse_utc
+from engine.timeframes import MINUTE_MS, parse_utc
 from trade_assets.build import universe_of, usable_cards
-from trade_assets.partitions import Universe
 from trade_assets.schedules import daily_sync_schedule
 from trade_assets.sensors import LAG_MS, candle_close_sensor
 
@@ -20,8 +19,8 @@ MARKET = {"raw_ohlcv", "healed_ohlcv", "funding_events", "instrument_rules"}
 
 def look(location: Location, now_ms: int, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
     cards = usable_cards(location.settings)
-    universe = universe_of(location.settings, cards)
-    sensor = candle_close_sensor(universe, cards.plans.values(), now_ms=lambda: now_ms)
+    cards_universe = universe_of(location.settings, cards)
+    sensor = candle_close_sensor(cards_universe, cards.plans.values(), now_ms=lambda: now_ms)
     found = sensor(dg.build_sensor_context(cursor=cursor, instance=location.instance))
     assert isinstance(found, dg.SensorResult | dg.SkipReason)
     return found
@@ -73,8 +72,8 @@ def test_a_cursor_that_cannot_be_read_counts_as_none(location: Location):
 
 
 def test_hundreds_of_symbols_are_a_few_runs():
-    universe = Universe.of([f"C{number:03}USDT" for number in range(300)], [Timeframe.M15, Timeframe.H1])
-    sensor = candle_close_sensor(universe, [], now_ms=lambda: FOUR_O_CLOCK + LAG_MS)
+    many = universe(*(f"C{number:03}USDT" for number in range(300)))
+    sensor = candle_close_sensor(many, [], now_ms=lambda: FOUR_O_CLOCK + LAG_MS)
     requests = sensor(dg.build_sensor_context()).run_requests
     assert len(requests) == 2 * 12
     assert requests[0].tags["dagster/asset_partition_range_start"] == "C000USDT|1h"
@@ -82,9 +81,9 @@ def test_hundreds_of_symbols_are_a_few_runs():
 
 
 def test_the_schedule_asks_for_every_partition_once_a_day(location: Location):
-    universe = universe_of(location.settings, usable_cards(location.settings))
+    cards_universe = universe_of(location.settings, usable_cards(location.settings))
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2025, 3, 1, 0, 20, tzinfo=UTC))
-    requests = daily_sync_schedule(universe)(context)
+    requests = daily_sync_schedule(cards_universe)(context)
     assert [request.run_key for request in requests] == [
         "BTCUSDT|1h...BTCUSDT|15m|2025-03-01",
         "ETHUSDT|1h...ETHUSDT|15m|2025-03-01",

@@ -25,7 +25,9 @@ def _log_return(source: FloatArray, length: int) -> FloatArray:
     growth = _growth(source, length)
     # a volume of 0 has no logarithm: nothing is gained where either end is 0
     growth[growth == 0.0] = 1.0
-    return np.log(growth, out=growth)
+    # of a source below nought, as funding can be, there is none
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.log(growth, out=growth)
 
 
 def _percent_return(source: FloatArray, length: int) -> FloatArray:

@@ -7,8 +7,20 @@ from math import log
 import numpy as np
 
 from engine.features import windows
-from engine.features.arithmetic import ratio
-from engine.features.spec import FloatArray, Implementation, IndicatorSpec, Memory, multiple, window
+from engine.features.arithmetic import change, delayed, ratio
+from engine.features.kernels import ordering
+from engine.features.spec import (
+    OTHER,
+    FloatArray,
+    Implementation,
+    IndicatorSpec,
+    Memory,
+    ParamKind,
+    ParamSpec,
+    multiple,
+    window,
+)
+from engine.idea_card.features import SOURCES
 
 
 def _stdev(source: FloatArray, length: int) -> FloatArray:
@@ -21,7 +33,8 @@ def _variance(source: FloatArray, length: int) -> FloatArray:
     return deviation
 
 
-def _zscore(source: FloatArray, length: int) -> FloatArray:
+def zscore(source: FloatArray, length: int) -> FloatArray:
+    """Return how many population standard deviations of `length` a value is from its mean; 0 where flat."""
     centre, deviation = windows.mean_and_deviation(source, length)
     return ratio(np.subtract(source, centre, out=centre), deviation, 0.0)
 
@@ -56,6 +69,36 @@ def _entropy(source: FloatArray, *, length: int, base: float) -> FloatArray:
     return windows.total(information, length)
 
 
+def _quantile(source: FloatArray, length: int, q: float) -> FloatArray:
+    result = np.empty(source.size)
+    ordering.quantile(source, length, q, np.empty(length), result)
+    return result
+
+
+def _median(source: FloatArray, length: int) -> FloatArray:
+    return _quantile(source, length, 0.5)
+
+
+def _covariance(first: FloatArray, second: FloatArray, length: int) -> FloatArray:
+    means, others, result = (np.empty(first.size) for _ in range(3))
+    ordering.together(first, second, length, means, others, result)
+    return result
+
+
+def _correlation(source: FloatArray, other: FloatArray, length: int) -> FloatArray:
+    spread = _stdev(source, length)
+    spread *= _stdev(other, length)
+    result = ratio(_covariance(source, other, length), spread, 0.0)
+    return np.clip(result, -1.0, 1.0, out=result)
+
+
+def _beta(source: FloatArray, other: FloatArray, length: int) -> FloatArray:
+    ours, theirs = (ratio(change(each), delayed(each, 1), 0.0) for each in (source, other))
+    return ratio(_covariance(ours, theirs, length), _variance(theirs, length), 0.0)
+
+
+_OTHER = ParamSpec(OTHER, ParamKind.CHOICE, choices=SOURCES)
+
 ENTRIES = (
     IndicatorSpec(
         name="stdev",
@@ -84,7 +127,7 @@ ENTRIES = (
         definition="(value - SMA) / population standard deviation over `length`; 0 where nothing moved.",
         published="Common definition, with TradingView's ta.stdev; pandas-ta's divides by length - 1.",
         implementation=Implementation.OURS,
-        compute=_zscore,
+        compute=zscore,
         inputs=("source",),
         params=(window(),),
         warmup=lambda p: p["length"] - 1,
@@ -135,6 +178,59 @@ ENTRIES = (
         inputs=("source",),
         params=(window(), multiple("base", 1.1, 100.0)),
         warmup=lambda p: 2 * (p["length"] - 1),
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="median",
+        definition="Middle of the last `length` values; of an even number the mean of the two middle ones.",
+        published="Common definition; pandas rolling median, as in pandas-ta.",
+        implementation=Implementation.OURS,
+        compute=_median,
+        inputs=("source",),
+        params=(window(),),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="quantile",
+        definition=(
+            "Value below which the share q of the last `length` values lies, on the line between the two "
+            "values next to it."
+        ),
+        published="Hyndman and Fan's type 7; pandas rolling quantile, as in pandas-ta.",
+        implementation=Implementation.OURS,
+        compute=_quantile,
+        inputs=("source",),
+        params=(window(), ParamSpec("q", ParamKind.FLOAT, 0.0, 1.0)),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="correlation",
+        definition=(
+            "Pearson's correlation of the source and the column `other` over the last `length` bars, -1 to "
+            "1; 0 where one of them did not move."
+        ),
+        published="Karl Pearson; TradingView ta.correlation, TA-Lib CORREL.",
+        implementation=Implementation.OURS,
+        compute=_correlation,
+        inputs=("source", "other"),
+        params=(_OTHER, window()),
+        warmup=lambda p: p["length"] - 1,
+        memory=Memory.WINDOW,
+    ),
+    IndicatorSpec(
+        name="beta",
+        definition=(
+            "Slope of the least-squares line of the source's changes from bar to bar, as shares, on those of "
+            "the column `other`, over the last `length` changes; 0 where the other did not move."
+        ),
+        published="Common definition of beta; TA-Lib BETA takes its two series the other way round.",
+        implementation=Implementation.OURS,
+        compute=_beta,
+        inputs=("source", "other"),
+        params=(_OTHER, window()),
+        warmup=lambda p: p["length"],
         memory=Memory.WINDOW,
     ),
 )

@@ -54,7 +54,20 @@ def test_the_best_sets_are_shown_and_all_are_written(synced, card, tmp_path):
 
 
 def test_a_sweep_asked_for_again_is_known_and_ranked_anew(synced, card, tmp_path):
-    arguments = ("sweep", str(card), "-s", "BTCUSDT", "--samples", "3", "--seed", "2", "--workers", "2")
+    arguments = (
+        "sweep",
+        str(card),
+        "-s",
+        "BTCUSDT",
+        "--search",
+        "random",
+        "--trials",
+        "3",
+        "--seed",
+        "2",
+        "--workers",
+        "2",
+    )
     first = synced.json(*arguments)["data"]
     again = synced.json(*arguments, "--by", "max_drawdown_pct")["data"]
     assert (first["sets"], first["reused"], again["reused"]) == (3, 0, 3)
@@ -91,8 +104,8 @@ def test_refusals_say_what_to_do(synced, card, tmp_path):
     card.write_text(card.read_text().replace("max: 20, step: 5", "max: 100000, step: 1"))
     result = synced("sweep", str(card), "-s", "BTCUSDT")
     assert result.exit_code == 1
-    assert "--samples" in result.stderr
-    result = synced("sweep", str(card), "-s", "ETHUSDT", "--samples", "2")
+    assert "--search random --trials" in result.stderr
+    result = synced("sweep", str(card), "-s", "ETHUSDT", "--search", "random", "--trials", "2")
     assert result.exit_code == 1
     assert "Traceback" not in result.stderr
     assert synced("sweep", str(card), "-s", "BTCUSDT", "--workers", "0").exit_code == 2
@@ -102,7 +115,18 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(synced, card, tmp_p
     card.write_text(card.read_text().replace("max: 20, step: 5", "max: 2000, step: 1"))
     out = tmp_path / "all.parquet"
     command = (sys.executable, "-c", "from engine.cli.main import main; main()")
-    arguments = ("sweep", str(card), "-s", "BTCUSDT", "--samples", "1000", "--out", str(out))
+    arguments = (
+        "sweep",
+        str(card),
+        "-s",
+        "BTCUSDT",
+        "--search",
+        "random",
+        "--trials",
+        "1000",
+        "--out",
+        str(out),
+    )
     process = subprocess.Popen(
         [*command, *arguments],
         env=os.environ | synced.environment,
@@ -129,6 +153,40 @@ def test_ctrl_c_keeps_what_is_done_and_the_next_call_goes_on(synced, card, tmp_p
     assert (answer["sets"], answer["reused"]) == (1000, done)
     assert len(pd.read_parquet(out)) == 1000
     assert not journal.exists()
+
+
+def test_a_bayesian_search_is_asked_for_again_with_more_trials_and_goes_on(synced, card, tmp_path):
+    card.write_text(card.read_text().replace("max: 20, step: 5", "max: 2000, step: 1"))
+    arguments = ("sweep", str(card), "-s", "BTCUSDT", "--search", "bayesian", "--objective", "sharpe")
+    first = synced.json(*arguments, "--trials", "12")["data"]
+    more = synced.json(*arguments, "--trials", "20")["data"]
+    assert (first["sets"], first["reused"], more["sets"], more["reused"]) == (12, 0, 20, 12)
+    assert first["out"] == more["out"]
+    assert more["by"] == "sharpe"
+    ratios = [row["metrics"]["sharpe"] for row in more["best"]]
+    assert ratios == sorted(ratios, reverse=True)
+    assert len(pd.read_parquet(more["out"])) == 20
+    result = synced(*arguments, "--trials", "12", "--by", "max_drawdown_pct")
+    assert "12 sets of a Bayesian search, 12 of them known before; the best by max drawdown" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--search", "bayesian", "--trials", "9"), "--objective sharpe"),
+        (("--search", "bayesian", "--objective", "sharpe"), "--trials 200"),
+        (("--search", "bayesian", "--objective", "sharp", "--trials", "9"), "did you mean sharpe"),
+        (("--search", "bayesian", "--objective", "trades", "--trials", "9"), "neither higher nor lower"),
+        (("--search", "bayesian", "--objective", "sharpe", "--trials", "10001"), "ask for fewer"),
+        (("--search", "random", "--objective", "sharpe", "--trials", "9"), "rank them with --by sharpe"),
+        (("--trials", "9"), "--search random or --search bayesian"),
+        (("--search", "bayes"), "'grid', 'random' or 'bayesian'"),
+    ],
+)
+def test_a_search_that_was_half_asked_for_is_refused_with_the_way_out(synced, card, options, told):
+    result = synced("sweep", str(card), "-s", "BTCUSDT", *options)
+    assert result.exit_code in (1, 2)
+    assert told in " ".join(result.stderr.split())
 
 
 def test_a_card_is_shown_with_what_is_free_in_it(synced, card):

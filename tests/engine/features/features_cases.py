@@ -41,11 +41,16 @@ class Case:
     def direct_result(self, columns: Columns) -> tuple[np.ndarray, ...]:
         if self.direct is not None:
             return as_tuple(self.direct(columns, **self.params))
-        entry = INDICATORS[self.name]
-        return as_tuple(entry.compute(*(columns[name] for name in entry.inputs), **self.params))
+        return direct(self.name, columns, self.params)
 
     def result_of(self, other: Other, columns: Columns) -> tuple[np.ndarray, ...]:
         return as_tuple(other.compute(columns, **self.params))
+
+
+def direct(name: str, columns: Columns, params: Mapping[str, Any]) -> tuple[np.ndarray, ...]:
+    """Return what an entry of the catalogue computes of the columns it names."""
+    entry = INDICATORS[name]
+    return as_tuple(entry.compute(*(columns[each] for each in entry.inputs), **entry.bind(params)))
 
 
 def as_tuple(result: Any) -> tuple[np.ndarray, ...]:
@@ -285,6 +290,8 @@ def candles(rows: int, seed: int, scale: float = 100.0) -> pd.DataFrame:
     open_ = close * np.exp(rng.normal(0, 0.01, rows))
     high = np.maximum(open_, close) * (1 + rng.uniform(0.0001, 0.01, rows))
     low = np.minimum(open_, close) * (1 - rng.uniform(0.0001, 0.01, rows))
+    volume, turnover = rng.lognormal(3, 1, rows), rng.lognormal(8, 1, rows)
+    mark_open, mark_close = (price * np.exp(rng.normal(0, 0.003, rows)) for price in (open_, close))
     return pd.DataFrame(
         {
             "ts_open": np.arange(rows, dtype=np.int64) * 900_000,
@@ -292,15 +299,31 @@ def candles(rows: int, seed: int, scale: float = 100.0) -> pd.DataFrame:
             "high": high,
             "low": low,
             "close": close,
-            "volume": rng.lognormal(3, 1, rows),
-            "turnover": rng.lognormal(8, 1, rows),
+            "volume": volume,
+            "turnover": turnover,
             "is_filled": np.zeros(rows, dtype=bool),
-            "mark_open": open_ * 1.0001,
-            "mark_high": high * 1.0001,
-            "mark_low": low * 1.0001,
-            "mark_close": close * 1.0001,
+            "mark_open": mark_open,
+            "mark_high": np.maximum(np.maximum(mark_open, mark_close), high) * 1.0001,
+            "mark_low": np.minimum(np.minimum(mark_open, mark_close), low) * 0.9999,
+            "mark_close": mark_close,
         }
     )
+
+
+def funding_events(rows: int, seed: int) -> pd.DataFrame:
+    """Return funding of 15m candles from 0 on: every eight hours, later every four; the first before them."""
+    late = 14 * 28_800_000
+    ts = np.r_[
+        np.arange(-28_800_000, late, 28_800_000), np.arange(late, rows * 900_000 + 14_400_001, 14_400_000)
+    ]
+    return pd.DataFrame({"ts": ts, "funding_rate": np.random.default_rng(seed).normal(1e-4, 2e-4, ts.size)})
+
+
+def open_interest_rows(rows: int, seed: int) -> pd.DataFrame:
+    """Return hourly open interest of 15m candles from 0 on, the first before them."""
+    ts = np.arange(-3_600_000, rows * 900_000 + 1, 3_600_000)
+    steps = np.random.default_rng(seed).normal(0, 0.01, ts.size)
+    return pd.DataFrame({"ts": ts, "open_interest": 50_000 * np.exp(np.cumsum(steps))})
 
 
 def ticking_candles(rows: int, seed: int) -> pd.DataFrame:
@@ -314,9 +337,36 @@ def ticking_candles(rows: int, seed: int) -> pd.DataFrame:
     return frame
 
 
-def columns_with_source(frame: pd.DataFrame, source: str) -> dict[str, np.ndarray]:
-    """Return the columns of `frame` and, as "source", the price called so, by formulas written out here."""
-    o, h, low, c = (frame[name].to_numpy() for name in ("open", "high", "low", "close"))
-    derived = {"hl2": (h + low) / 2, "hlc3": (h + low + c) / 3, "ohlc4": (o + h + low + c) / 4}
-    plain = {name: frame[name].to_numpy() for name in ("open", "high", "low", "close", "volume")}
-    return {**plain, "source": {**plain, **derived}[source]}
+def contract_of(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the funding and the open interest of candles, as the builder takes them."""
+    # the same whichever rows of them are looked at
+    assert frame.empty or frame["ts_open"].max() < 1600 * 900_000
+    return {"funding": funding_events(1600, 21), "open_interest": open_interest_rows(1600, 22)}
+
+
+def joined_columns(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return what is known of the contract at each close, by pandas."""
+    contract = contract_of(frame)
+    closes = pd.DataFrame({"ts": frame["ts_open"].to_numpy() + 900_000})
+    rate = pd.merge_asof(closes, contract["funding"], on="ts")["funding_rate"]
+    interest = pd.merge_asof(closes, contract["open_interest"], on="ts")["open_interest"]
+    bar_of_event = (contract["funding"]["ts"] - 1) // 900_000 * 900_000
+    settled = contract["funding"]["funding_rate"].groupby(bar_of_event).sum()
+    return {
+        "funding_rate": rate.to_numpy(),
+        "funding_settled": settled.reindex(frame["ts_open"], fill_value=0.0).to_numpy(),
+        "open_interest": interest.to_numpy(),
+        "open_interest_change": 100 * interest.diff().to_numpy() / interest.shift().to_numpy(),
+    }
+
+
+def columns_with_source(frame: pd.DataFrame, source: str, other: str = "volume") -> dict[str, np.ndarray]:
+    """Return all columns and, as "source" and "other", those called so, by formulas written out here."""
+    names = ("open", "high", "low", "close", "volume", *(f"mark_{name}" for name in ("open", *HLC)))
+    plain = {name: frame[name].to_numpy() for name in names}
+    plain["ts_open"] = frame["ts_open"].to_numpy(np.float64)
+    plain["ts_close"] = plain["ts_open"] + 900_000
+    o, h, low, c = (plain[name] for name in ("open", "high", "low", "close"))
+    plain |= {"hl2": (h + low) / 2, "hlc3": (h + low + c) / 3, "ohlc4": (o + h + low + c) / 4}
+    plain |= joined_columns(frame)
+    return {**plain, "source": plain[source], "other": plain[other]}

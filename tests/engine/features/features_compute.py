@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from features_all_cases import CASES
-from features_cases import Case, candles
+from features_cases import Case, candles, columns_with_source
 
 from engine.features import builder
 from engine.features.registry import INDICATORS
@@ -24,8 +24,7 @@ def feature(case: Case, source: str | None = "close") -> FeatureSpec:
 
 
 def compute_feature(spec: FeatureSpec, frame: pd.DataFrame) -> tuple[np.ndarray, ...]:
-    columns = {name: frame[name].to_numpy() for name in ("open", "high", "low", "close", "volume")}
-    return tuple(builder.compute_feature(spec, columns).values())
+    return tuple(builder.compute_feature(spec, columns_with_source(frame, "close")).values())
 
 
 def there_from(name: str, outputs: tuple[np.ndarray, ...], warmup: int) -> bool:

@@ -23,7 +23,7 @@ from engine.features.builder import (
     warmup_bars,
 )
 from engine.features.schemas import feature_frame_schema
-from engine.idea_card.features import SOURCES, FeatureSpec
+from engine.idea_card.features import DERIVATIVE_INPUTS, PRICES, SOURCES, FeatureSpec
 from engine.market_data.price_columns import PRICE_NAMES
 from engine.market_data.schemas import validate
 from engine.timeframes import Timeframe
@@ -204,7 +204,8 @@ def test_the_schema_reads_an_empty_frame_without_a_crash():
 
 
 def test_features_and_cards_know_the_same_sources():
-    assert PRICE_NAMES == SOURCES
+    assert PRICE_NAMES == PRICES
+    assert (*PRICES, *DERIVATIVE_INPUTS) == SOURCES
 
 
 def imports_of(file: Path) -> set[str]:

@@ -18,7 +18,7 @@ from engine.idea_card.card import IdeaCard
 from engine.idea_card.load import card_from_plain, card_from_text
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 
-EXAMPLE_HASH = "6609e794f7643415edc9e76ca43fbb664a0d011eb1c0312c50bea985435d42f5"
+EXAMPLE_HASH = "459c4a4c067ea6cf887e889b444c1e361de76a997c28a9caaa7bc78b8a3eb297"
 
 
 def hash_of_plain(data: Any) -> str:

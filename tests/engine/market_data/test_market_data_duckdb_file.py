@@ -28,14 +28,14 @@ def filled(tmp_path):
 
 
 @contextmanager
-def held_by_another_process(path, seconds):
+def held_by_another_process(path, seconds, *, must_open=True):
     """Another process that holds `path` open for some seconds, or until the block ends by itself."""
     code = (
         f"import duckdb, time; c = duckdb.connect({str(path)!r});"
         f"print('held', flush=True); time.sleep({seconds}); c.close()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "held\n"
+        assert process.stdout.readline() == ("held\n" if must_open else "")
         try:
             yield process
         finally:
@@ -46,8 +46,13 @@ def test_a_writer_creates_the_file_and_its_folder_and_nothing_else(tmp_path):
     path = tmp_path / "sandbox" / "market.duckdb"
     with connect(path, read_only=False) as connection:
         connection.execute("CREATE TABLE t (n INTEGER)")
-    assert os.listdir(path.parent) == ["market.duckdb"]
+    # the log holds what was written last, until there is enough of it to be worth folding into the file
+    assert sorted(os.listdir(path.parent)) == ["market.duckdb", "market.duckdb.wal"]
     assert numbers(path) == []
+    with connect(path, read_only=False) as connection:
+        connection.execute("INSERT INTO t FROM range(1000)")
+    assert os.listdir(path.parent) == ["market.duckdb"]
+    assert numbers(path) == list(range(1000))
 
 
 def test_a_reader_of_a_missing_file_is_told_what_fills_it(tmp_path):
@@ -93,24 +98,81 @@ def test_a_lock_that_stays_names_its_holder(filled):
     assert "try again" in caught.value.way_out
 
 
-def test_a_reader_and_a_writer_of_one_process_wait_for_each_other(filled):
-    read = []
+def test_a_reader_joins_a_writer_of_its_process_and_sees_what_is_committed(filled):
     with connect(filled, read_only=False) as connection:
-        reader = threading.Thread(target=lambda: read.append(numbers(filled)))
-        reader.start()
-        time.sleep(0.1)
+        connection.begin()
         connection.execute("INSERT INTO t VALUES (3)")
-    reader.join(10)
-    assert read == [[1, 2, 3]]
+        assert numbers(filled) == [1, 2]
+        connection.commit()
+        assert numbers(filled) == [1, 2, 3]
 
 
-def test_a_reader_inside_a_writer_ends_in_an_error_and_not_in_a_wait_for_ever(filled):
+def test_a_reader_beside_a_writer_cannot_write(filled):
     with (
         connect(filled, read_only=False),
+        connect(filled, read_only=True) as reader,
+        pytest.raises(duckdb.Error, match="read-only"),
+    ):
+        reader.execute("INSERT INTO t VALUES (3)")
+
+
+def test_a_writer_waits_for_the_readers_of_its_process(filled):
+    def write():
+        with connect(filled, read_only=False) as connection:
+            connection.execute("INSERT INTO t VALUES (3)")
+
+    with connect(filled, read_only=True) as reader:
+        writer = threading.Thread(target=write)
+        writer.start()
+        time.sleep(0.1)
+        assert reader.execute("SELECT count(*) FROM t").fetchall() == [(2,)]
+    writer.join(10)
+    assert numbers(filled) == [1, 2, 3]
+
+
+def test_a_writer_inside_a_reader_ends_in_an_error_and_not_in_a_wait_for_ever(filled):
+    with (
+        connect(filled, read_only=True),
         pytest.raises(DataError, match="another connection of this process"),
-        connect(filled, read_only=True, timeout_s=0.1),
+        connect(filled, read_only=False, timeout_s=0.1),
     ):
         pass
+
+
+def test_a_reader_sees_one_moment_from_its_first_query_to_its_last(filled):
+    with connect(filled, read_only=False) as writer, connect(filled, read_only=True) as reader:
+        assert reader.execute("SELECT count(*) FROM t").fetchall() == [(2,)]
+        writer.execute("INSERT INTO t VALUES (3)")
+        assert reader.execute("SELECT count(*) FROM t").fetchall() == [(2,)]
+
+
+def test_a_file_is_let_go_by_its_last_user_of_the_process(filled):
+    with connect(filled, read_only=True):
+        with connect(filled, read_only=True):
+            pass
+        with held_by_another_process(filled, 0, must_open=False) as process:
+            assert process.wait(10) != 0
+    with held_by_another_process(filled, 0) as process:
+        assert process.wait(10) == 0
+
+
+def test_a_forked_child_has_a_database_of_its_own(filled):
+    code = f"""
+import os
+from pathlib import Path
+from engine.market_data.duckdb_file import connect
+def rows():
+    with connect(Path({str(filled)!r}), read_only=True) as connection:
+        return connection.execute("SELECT count(*) FROM t").fetchall()
+assert rows() == [(2,)]
+child = os.fork()
+if child == 0:
+    os._exit(0 if rows() == [(2,)] else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    assert (
+        subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, timeout=60).returncode == 0
+    )
 
 
 def test_what_a_killed_writer_had_committed_is_there(filled):
@@ -189,4 +251,4 @@ def test_many_threads_that_create_the_same_file_share_one(tmp_path):
     for thread in threads:
         thread.join(30)
     assert numbers(path) == list(range(8))
-    assert os.listdir(tmp_path) == ["market.duckdb"]
+    assert {file.removesuffix(".wal") for file in os.listdir(tmp_path)} == {"market.duckdb"}

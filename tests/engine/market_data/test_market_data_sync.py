@@ -186,10 +186,12 @@ def test_a_page_that_lacks_rows_is_asked_for_again_at_once(trial):
     assert trial.hours() == list(range(BARS))
 
 
-def test_a_hole_the_exchange_has_itself_is_reported_and_asked_for_each_time(trial):
+def test_a_hole_the_exchange_has_itself_is_reported_and_not_asked_for_again_until_somebody_wants_it(trial):
     trial.market.hidden = {hour(30), hour(31)}
     assert trial.sync().gap_bars == 2
     trial.market.hidden = set()
+    assert trial.sync().gap_bars == 2
+    assert trial.store.reopen_holes([SYMBOL]) == 1
     report = trial.sync()
     assert (report.new_candles, report.gap_bars) == (2, 0)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sim_asked import with_random_terms
 from sim_detail import made_of, run_bar_by_bar, without
 from sim_jit import said_with_and_without_the_compiler
 from sim_market import MINUTE, bars
@@ -29,14 +30,10 @@ def detailed_case(seed: int) -> tuple[DetailBars, RandomCase]:
     execution = made_of(finer, 5)
     missing = np.flatnonzero(rng.random(len(finer)) < float(rng.choice([0.0, 0.02])))
     detail = detail_bars(execution, without(finer, missing))
-    return detail, RandomCase(
-        bars=execution,
-        signals=random_signals(rng, execution),
-        funding=random_funding(rng, finer),
-        rules=case.rules,
-        tiers=case.tiers,
-        equity=case.equity,
-    )
+    signals, funding, rules = random_signals(rng, execution), random_funding(rng, finer), case.rules
+    if rng.random() < 0.5:
+        rules, signals = with_random_terms(rng, rules, signals, execution.close)
+    return detail, RandomCase(execution, signals, funding, rules, case.tiers, case.equity)
 
 
 def run_detailed(detail: DetailBars, case: RandomCase) -> SimulationOutput:

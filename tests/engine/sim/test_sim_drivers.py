@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sim_asked import with_random_terms
 from sim_jit import said_with_and_without_the_compiler
 from sim_market import MINUTE, contract
 
@@ -45,7 +46,10 @@ def random_case(seed: int) -> tuple[MarketBars, BarSignals, FundingEvents, Recor
     features[:, rng.random(count) > 0.98] = np.nan
     ts = np.sort(rng.choice(count * 4, 40, replace=False)) * (MINUTE // 4)
     events = FundingEvents(ts.astype(np.int64), rng.normal(0, 0.002, 40), np.full(40, 100.0))
-    return bars, BarSignals(bits.astype(np.int8), features), events, random_rules(rng)
+    wanted, rules = BarSignals(bits.astype(np.int8), features), random_rules(rng)
+    if rng.random() < 0.5:
+        rules, wanted = with_random_terms(rng, rules, wanted, close)
+    return bars, wanted, events, rules
 
 
 def random_rules(rng: np.random.Generator) -> Records:

@@ -32,6 +32,7 @@ def test_the_shipped_tools_are_these():
         "backtest.run",
         "backtest.sweep",
         "cards.list",
+        "cards.migrate",
         "cards.show",
         "cards.validate",
         "data.sync",
@@ -41,6 +42,8 @@ def test_the_shipped_tools_are_these():
         "promotions.list",
         "report.show",
         "strategies.list",
+        "universe.list",
+        "universe.refresh",
     ]
 
 

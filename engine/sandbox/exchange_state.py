@@ -1,0 +1,92 @@
+"""What a running sandbox is made of: the market, its clock, what goes wrong, its limits and its log."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+from engine.sandbox.clock import Clock
+from engine.sandbox.conditions import ConditionedMarket
+from engine.sandbox.endpoints import MarketEndpoints
+from engine.sandbox.faults import NO_FAULTS, FaultPlan, HttpFault, StreamFault
+from engine.sandbox.protocol import Market
+from engine.sandbox.rate_limit import Limiter, RateLimit
+from engine.sandbox.request_log import RequestLog
+
+
+class ExchangeState:
+    """The state of one running sandbox; everything in it may be read and changed by several threads.
+
+    Parameters
+    ----------
+    market : Market
+        What is served.
+    clock : Clock
+        The time there.
+    faults : FaultPlan, optional
+        What goes wrong; `put_in_force` changes it.
+    limit : RateLimit, optional
+        Enforced if given.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        clock: Clock,
+        *,
+        faults: FaultPlan = NO_FAULTS,
+        limit: RateLimit | None = None,
+    ) -> None:
+        self.clock = clock
+        self.limiter = Limiter(limit, time.monotonic)
+        self.log = RequestLog()
+        self._market = market
+        self._lock = threading.Lock()
+        self.put_in_force(faults)
+
+    @property
+    def faults(self) -> FaultPlan:
+        """The plan in force."""
+        return self._faults
+
+    @property
+    def market(self) -> ConditionedMarket:
+        """The market under the plan's conditions."""
+        return self._conditioned
+
+    @property
+    def endpoints(self) -> MarketEndpoints:
+        """The answers of that market."""
+        return self._endpoints
+
+    def put_in_force(self, faults: FaultPlan) -> None:
+        """Let this plan decide from now on; the numbers of its scripts count from here.
+
+        Raises
+        ------
+        ConfigurationError
+            If a condition is of a symbol the market does not have; the plan before stays in force.
+        """
+        conditioned = ConditionedMarket(self._market, faults.conditions)
+        with self._lock:
+            self._conditioned = conditioned
+            self._endpoints = MarketEndpoints(conditioned, self.clock)
+            self._faults = faults
+            self._numbers: Counter[str] = Counter()
+
+    def next_request(self, path: str, query: str) -> HttpFault | None:
+        """Count and log a request, and return the fault it meets."""
+        with self._lock:
+            self._numbers[path] += 1
+            fault = self._faults.http_fault(path, self._numbers[path])
+        self.log.add(path, query, type(fault).__name__ if fault else "")
+        return fault
+
+    def next_message(self, path: str, topic: str) -> StreamFault | None:
+        """Count and log a message of a stream, and return the fault it meets."""
+        with self._lock:
+            self._numbers[path] += 1
+            fault = self._faults.stream_fault(path, self._numbers[path])
+        self.log.add(path, topic, type(fault).__name__ if fault else "")
+        return fault
