@@ -20,7 +20,13 @@ from engine.settings import TradeSettings
 from engine.strategies.card_plan import PlanFolder, load_plans
 from trade_assets.assets.cards import card_assets, card_keys
 from trade_assets.assets.idea_cards import idea_cards_asset
-from trade_assets.assets.market import CODE_VERSION, MARKET_KEYS, market_assets
+from trade_assets.assets.market import (
+    CODE_VERSION,
+    MARKET_KEYS,
+    OPEN_INTEREST_KEY,
+    market_assets,
+    open_interest_assets,
+)
 from trade_assets.io import ArtifactIOManager, Artifacts
 from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, WATCHER, NullWatcher
 from trade_assets.partitions import Universe
@@ -59,6 +65,7 @@ def build_defs(
     universe = universe_of(settings, cards)
     assets = [
         *market_assets(timeframes=universe.timeframes, history_start_ms=settings.history_start_ms),
+        *open_interest_assets(cards.plans.values()),
         *(asset for plan in cards.plans.values() for asset in card_assets(plan)),
     ]
     return dg.Definitions(
@@ -87,7 +94,7 @@ def code_versions(folder: PlanFolder) -> dict[tuple[str, ...], str]:
         for plan in folder.plans.values()
         for key in card_keys(plan, plan.card.timeframes.all_timeframes().values())
     }
-    return dict.fromkeys(MARKET_KEYS, CODE_VERSION) | of_cards
+    return of_cards | dict.fromkeys((*MARKET_KEYS, OPEN_INTEREST_KEY), CODE_VERSION)
 
 
 def universe_of(settings: TradeSettings, cards: PlanFolder) -> Universe:

@@ -70,10 +70,19 @@ class Made:
 
 @dataclass(frozen=True)
 class Work:
-    """The partition to make, and the resources to make it with."""
+    """The partition to make, the resources to make it with, and what it is made of.
+
+    Parameters
+    ----------
+    partition : Partition
+    resources
+    taken : mapping of str to str
+        Hash of each artifact that was read, by its address.
+    """
 
     partition: Partition
     resources: Any
+    taken: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -220,7 +229,7 @@ class PartitionedAsset:
         watcher.starting("/".join(self.key), partition)
         started = time.perf_counter()
         values, taken = self._read_inputs(partition, readers)
-        made = self.make(Work(partition, context.resources), **values)
+        made = self.make(Work(partition, context.resources, taken), **values)
         watcher.made("/".join(self.key), partition, time.perf_counter() - started)
         return made, Product(made.value, self.code_version, taken)
 

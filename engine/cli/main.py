@@ -172,17 +172,46 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port on loopback; 0 picks a free one.", min=0, max=65535)] = 8765,
     seed: Annotated[int | None, typer.Option(help="Of the generated market; 7 if not given.", min=0)] = None,
     now: Annotated[str | None, typer.Option(help="Stop the clock there (UTC), as 2026-01-01.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="Of the clock: 1 is real time, 60 a minute per second, 0 stops it.")
+    ] = None,
     replay: Replay = None,
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML plan of what goes wrong, and when.")
+    ] = None,
+    fault_seed: Annotated[
+        int | None, typer.Option(help="Of the plan's chances; without --faults, of a storm of faults.")
+    ] = None,
+    enforce_limit: Annotated[
+        bool, typer.Option("--enforce-limit", help="600 requests in 5 s, then HTTP 403 for ten minutes.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the sandbox exchange: Bybit's market data on loopback, generated or replayed. Ctrl-C ends it."""
+    """Run a stand-in for Bybit on loopback: market data by HTTP and WebSocket. Ctrl-C ends it.
+
+    It answers Bybit's v5 market endpoints and streams kline and tickers topics, of a generated market or of
+    recorded candles, exactly by Bybit's rules. Point pybit's `endpoint` or ccxt's `urls` at it.
+
+    While it runs, /sandbox/faults takes a fault plan (PUT), /sandbox/clock steps the clock (POST), and
+    /sandbox/requests tells what was asked (GET).
+    """
     from engine.cli.serving import serve_sandbox
 
     if replay is not None and seed is not None:
         raise typer.BadParameter(
             "recorded candles have no seed: give --seed or --replay", param_hint="--seed"
         )
-    serve_sandbox(port=port, seed=seed, now=now, replay=replay, as_json=as_json)
+    serve_sandbox(
+        port=port,
+        seed=seed,
+        now=now,
+        speed=speed,
+        replay=replay,
+        faults=faults,
+        fault_seed=fault_seed,
+        enforce_limit=enforce_limit,
+        as_json=as_json,
+    )
 
 
 @cards_app.command("list")

@@ -12,34 +12,58 @@ from engine.timeframes import format_utc
 from engine.tools.market import market_of
 from engine.tools.plain import to_plain
 from engine.tools.registry import ToolFailure
-from engine.tools.sandbox import sandbox_setup
+from engine.tools.sandbox import sandbox_faults, sandbox_setup
 
 log = logging.getLogger(__name__)
 
 
 def serve_sandbox(
-    *, port: int, seed: int | None, now: str | None, replay: Path | None, as_json: bool
+    *,
+    port: int,
+    seed: int | None,
+    now: str | None,
+    speed: float | None,
+    replay: Path | None,
+    faults: Path | None,
+    fault_seed: int | None,
+    enforce_limit: bool,
+    as_json: bool,
 ) -> None:
     """Serve the sandbox exchange until interrupted, after saying where it listens and what it serves."""
+    from engine.sandbox.catalogue import trading_symbols
+    from engine.sandbox.faults import PUBLIC_STREAM_PATH
+    from engine.sandbox.rate_limit import RateLimit
     from engine.sandbox.running import serve
 
     try:
-        setup = sandbox_setup(replay=replay, seed=seed, now=now)
+        setup = sandbox_setup(replay=replay, seed=seed, now=now, speed=speed)
+        plan = sandbox_faults(plan=faults, seed=fault_seed)
         market = to_plain(market_of(setup.market.identity))
-        symbols = sorted(setup.market.instruments)
+        symbols = trading_symbols(setup.market.instruments, setup.now_ms())
 
         def say(url: str) -> None:
+            stream_url = url.replace("http", "ws", 1) + PUBLIC_STREAM_PATH
             if as_json:
-                write_json({"url": url, "market": market, "now_ms": setup.now_ms(), "symbols": symbols})
+                write_json(
+                    {
+                        "url": url,
+                        "stream_url": stream_url,
+                        "market": market,
+                        "now_ms": setup.now_ms(),
+                        "symbols": symbols,
+                    }
+                )
                 return
             console = output()
             console.print(market_notice(market))
             console.print(f"The sandbox exchange listens on {url}   (Ctrl-C ends it)")
+            console.print(f"Its public stream is {stream_url}, its control address {url}/sandbox/faults")
             console.print(
                 f"Its time is {format_utc(setup.now_ms() // 1000 * 1000)} UTC; it lists {' '.join(symbols)}"
             )
 
-        serve(setup.market, port=port, now_ms=setup.now_ms, on_start=say)
+        limit = RateLimit() if enforce_limit else None
+        serve(setup.market, port=port, now_ms=setup.now_ms, faults=plan, limit=limit, on_start=say)
     except TradeError as error:
         log.debug("the sandbox did not start", exc_info=True)
         refuse(ToolFailure.of(error))

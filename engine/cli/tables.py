@@ -213,6 +213,7 @@ def strategies(console: Console, data: Row) -> None:
 
 def backtest(console: Console, data: Row) -> None:
     """Show the result of one backtest."""
+    from engine.cli.tag_table import tags
     from engine.metrics.catalogue import metric_spec
 
     metrics = data["metrics"]
@@ -230,6 +231,7 @@ def backtest(console: Console, data: Row) -> None:
     if detail := data.get("detail"):
         rows.append((f"Filled on {detail['timeframe']}", detail_told(detail)))
     console.print(facts([*rows, ("Decision", verdict(data["decision"], data["refused_by"]))]))
+    tags(console, data["tags"])
     if stopped := data["counters"]["stopped_early"]:
         when = _moment(data["counters"]["stopped_at"])
         console.print(Text(f"The run ended early, at {when}: {stopped}", style="yellow"))

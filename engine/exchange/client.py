@@ -29,8 +29,8 @@ from engine.exchange.paging import GridSource, fetch_grid
 from engine.exchange.rows import (
     FUNDING_COLUMNS,
     INTEREST_COLUMNS,
-    MARK_COLUMNS,
     OHLCV_COLUMNS,
+    PRICE_COLUMNS,
     Page,
     are_candles,
     as_frame,
@@ -50,6 +50,12 @@ _KLINE_PAGE = 1000
 _FUNDING_PAGE = 200
 _INTEREST_PAGE = 200
 _INSTRUMENT_PAGE = 1000
+_SHOWN = {
+    "get_kline": "klines",
+    "get_mark_price_kline": "mark klines",
+    "get_index_price_kline": "index klines",
+}
+
 # Without a status instruments-info gives what trades.
 _STATUSES = (TRADING, "PreLaunch", "Delivering", "Closed")
 
@@ -146,7 +152,11 @@ class BybitMarketClient:
         pd.DataFrame
             ts_open int64; open, high, low, close float64; ascending.
         """
-        return self._candles("get_mark_price_kline", MARK_COLUMNS, symbol, timeframe, start_ms, end_ms)
+        return self._candles("get_mark_price_kline", PRICE_COLUMNS, symbol, timeframe, start_ms, end_ms)
+
+    def index_klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """Return the candles of the index price, as `mark_klines` those of the mark price."""
+        return self._candles("get_index_price_kline", PRICE_COLUMNS, symbol, timeframe, start_ms, end_ms)
 
     def funding(self, symbol: str, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Return the funding events settled in [start_ms, end_ms), at the times they were settled.
@@ -311,7 +321,7 @@ class BybitMarketClient:
         start_ms: int,
         end_ms: int,
     ) -> pd.DataFrame:
-        name = f"{timeframe} {'mark klines' if columns is MARK_COLUMNS else 'klines'} of {symbol}"
+        name = f"{timeframe} {_SHOWN[method]} of {symbol}"
 
         def ask(first_ts: int, last_ts: int, limit: int) -> Page:
             return self._session.call(

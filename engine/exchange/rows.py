@@ -14,7 +14,7 @@ from engine.exchange.faults import FaultKind, RequestFault
 from engine.timeframes import Timeframe, format_utc
 
 OHLCV_COLUMNS = ("ts_open", "open", "high", "low", "close", "volume", "turnover")
-MARK_COLUMNS = OHLCV_COLUMNS[:5]
+PRICE_COLUMNS = OHLCV_COLUMNS[:5]
 FUNDING_COLUMNS = ("ts", "funding_rate")
 INTEREST_COLUMNS = ("ts", "open_interest")
 

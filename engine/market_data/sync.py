@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import pandas as pd
 
+from engine.errors import DataNotFound, ExchangeError
 from engine.exchange.facts import InstrumentFacts, RiskTierFacts
 from engine.market_data.instruments import InstrumentRules, RiskTier
 from engine.market_data.series import Upserted
 from engine.market_data.store import HistoricalDataStore
 from engine.market_data.sync_plan import hole_windows, plan_windows
-from engine.market_data.sync_rows import Fetched, SeriesStatus, SyncWrite
+from engine.market_data.sync_rows import Fetched, RulesAnswer, SeriesStatus, SyncWrite
 from engine.market_data.sync_state import Window
 from engine.market_data.tables import Series, SeriesKind
 from engine.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
 
 _OPEN_INTEREST_TIMEFRAME = Timeframe.H1
+
+# What the pipeline reads. Index klines come on demand: they cost as much as candles.
+USUAL_KINDS = frozenset(SeriesKind) - {SeriesKind.INDEX}
 
 # What is fetched between two writes: about fifty pages of the exchange's endpoints.
 _CHUNK_BARS = 50_000
@@ -52,6 +58,10 @@ class MarketDataClient(Protocol):
         """Return candles of the mark price."""
         ...
 
+    def index_klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """Return candles of the index price."""
+        ...
+
     def funding(self, symbol: str, start_ms: int, end_ms: int) -> pd.DataFrame:
         """Return funding events."""
         ...
@@ -65,7 +75,7 @@ class MarketDataClient(Protocol):
         ...
 
     def risk_tiers(self, symbol: str) -> tuple[RiskTierFacts, ...]:
-        """Return its risk-limit ladder, lowest tier first."""
+        """Return its risk-limit ladder, lowest tier first; empty for one that is delisted."""
         ...
 
 
@@ -83,16 +93,19 @@ class SyncProgress:
 class SyncReport:
     """What one sync of a partition did, and what the store holds of its candles afterwards.
 
-    `new_candles`, `mark_klines`, `funding_events` and `open_interest_rows` count rows that were not there
-    before, `revised_candles` those the exchange now gives other values for. `now_ms` is the moment up to
-    which candles counted as closed.
+    `new_candles`, `mark_klines`, `index_klines`, `funding_events` and `open_interest_rows` count rows that
+    were not there before, `revised_candles` those the exchange now gives other values for,
+    `quarantined_rows` those of any kind that cannot be. `now_ms` is the moment up to which candles counted
+    as closed.
     """
 
     symbol: str
     timeframe: Timeframe
     new_candles: int
     revised_candles: int
+    quarantined_rows: int
     mark_klines: int
+    index_klines: int
     funding_events: int
     open_interest_rows: int
     first_ts_open: int | None
@@ -108,8 +121,9 @@ class SyncReport:
 class MarketSync:
     """Brings the store up to what the exchange has.
 
-    The network is never asked while the store is open. A sync that fails or is killed leaves, of each
-    series, one stretch without a hole that was not there before, and the next one goes on from it.
+    The network is never asked while the store is open; the next chunk is asked for while one is stored. A
+    sync that fails or is killed leaves, of each series, one stretch without a hole that was not there
+    before, and the next one goes on from it. Threads may share a sync.
 
     Parameters
     ----------
@@ -122,6 +136,7 @@ class MarketSync:
     def __init__(self, store: HistoricalDataStore, client: MarketDataClient) -> None:
         self._store = store
         self._client = client
+        self._server_ms = 0
 
     def sync_partition(
         self,
@@ -130,6 +145,7 @@ class MarketSync:
         *,
         start_ms: int,
         now_ms: int | None = None,
+        kinds: Collection[SeriesKind] = USUAL_KINDS,
         progress: Callable[[SyncProgress], None] | None = None,
     ) -> SyncReport:
         """Fetch what is missing of a symbol's candles and mark klines, and of what belongs to the symbol.
@@ -150,6 +166,8 @@ class MarketSync:
         now_ms : int, optional
             Sync up to this moment; the exchange's clock by default, and never later than it. A candle that
             is not closed then is not stored.
+        kinds : collection of SeriesKind, optional
+            What is fetched.
         progress : callable, optional
             Told after every window.
 
@@ -158,40 +176,59 @@ class MarketSync:
         SymbolNotListed
             If the exchange does not list `symbol` as a USDT perpetual; nothing is written.
         ExchangeError
-            If the exchange does not answer, or not usably; what was written so far stays.
+            If the exchange does not answer, or not usably; what came before it is stored.
         ConfigurationError
             If the store holds the data of another exchange; nothing is written.
         """
         identity = self._client.identity()
-        server_ms = self._client.server_time_ms()
-        now_ms = server_ms if now_ms is None else min(now_ms, server_ms)
-        plans = _series_plans(symbol, timeframe, start_ms, now_ms)
-        status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
+        now_ms = self._not_later_than_the_exchange(now_ms)
+        plans = [
+            plan for plan in _series_plans(symbol, timeframe, start_ms, now_ms) if plan.series.kind in kinds
+        ]
+        candles = Series(SeriesKind.OHLCV, symbol, timeframe)
+        wanted = list({candles, *(plan.series for plan in plans)})
+        status = self._store.sync_status(identity, symbol, wanted)
         writer = _Writer(self._store, identity, now_ms)
         if status.rules_asked_ms is None or _is_over(status.rules_asked_ms, now_ms, _RULES_PERIOD_MS):
-            writer.rules = self._rules(symbol, now_ms)
+            writer.rules = RulesAnswer(symbol, now_ms, self._rules(symbol, now_ms))
 
-        asked_holes: dict[Series, tuple[Window, ...]] = {}
-        for plan in plans:
-            known = status.series[plan.series]
-            windows = plan_windows(known, plan.wanted, chunk_ms=plan.chunk_ms, bar_ms=plan.bar_ms)
-            asked_holes[plan.series] = _hole_windows(plan, known)
-            self._fetch(plan, windows, writer, progress)
-        if writer.settle():
-            status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
+        try:
+            asked_holes: dict[Series, tuple[Window, ...]] = {}
+            for plan in plans:
+                known = status.series[plan.series]
+                windows = plan_windows(known, plan.wanted, chunk_ms=plan.chunk_ms, bar_ms=plan.bar_ms)
+                asked_holes[plan.series] = _hole_windows(plan, known)
+                self._fetch(plan, windows, writer, progress)
+            if writer.settle():
+                status = self._store.sync_status(identity, symbol, wanted)
 
-        # A hole in what has just come is a failed page until the exchange, asked again, has nothing there.
-        for plan in plans:
-            holes = _hole_windows(plan, status.series[plan.series])
-            windows = tuple(window for window in holes if window not in asked_holes[plan.series])
-            self._fetch(plan, windows, writer, progress)
-        if writer.settle():
-            status = self._store.sync_status(identity, symbol, [plan.series for plan in plans])
-        return _report(symbol, timeframe, now_ms, writer.changed, status.series[plans[0].series])
+            # A hole in what has just come is a failed page until the exchange, asked again, has nothing.
+            for plan in plans:
+                holes = _hole_windows(plan, status.series[plan.series])
+                windows = tuple(window for window in holes if window not in asked_holes[plan.series])
+                self._fetch(plan, windows, writer, progress)
+            if writer.settle():
+                status = self._store.sync_status(identity, symbol, wanted)
+        except ExchangeError:
+            writer.settle()
+            raise
+        return _report(symbol, timeframe, now_ms, writer.changed, status.series[candles])
 
-    def _rules(self, symbol: str, now_ms: int) -> InstrumentRules:
+    def _not_later_than_the_exchange(self, now_ms: int | None) -> int:
+        """Return the moment to sync to; the exchange's clock is asked unless it is known to be past that."""
+        if now_ms is None or now_ms > self._server_ms:
+            self._server_ms = self._client.server_time_ms()
+        return self._server_ms if now_ms is None else min(now_ms, self._server_ms)
+
+    def _rules(self, symbol: str, now_ms: int) -> InstrumentRules | None:
         facts, tiers = self._client.instrument(symbol), self._client.risk_tiers(symbol)
-        return instrument_rules(facts, tiers, as_of_ms=now_ms)
+        if tiers:
+            return instrument_rules(facts, tuple(RiskTier(**asdict(tier)) for tier in tiers), as_of_ms=now_ms)
+        # A delisted symbol has no ladder any more: the last one that was seen stays.
+        try:
+            return instrument_rules(facts, self._store.read_instrument(symbol).tiers, as_of_ms=now_ms)
+        except DataNotFound:
+            return None
 
     def _fetch(
         self,
@@ -201,18 +238,40 @@ class MarketSync:
         progress: Callable[[SyncProgress], None] | None,
     ) -> None:
         rows = 0
-        for done, window in enumerate(windows, start=1):
-            frame = self._ask(plan.series, window)
-            times = frame[plan.series.kind.time_column]
-            inside = frame[(times >= window.start_ms) & (times < window.end_ms)]
-            writer.add(Fetched(plan.series, window, inside))
-            rows += len(inside)
-            if progress is not None:
-                progress(SyncProgress(plan.series, done, len(windows), rows))
+        with closing(self._answers(plan.series, windows)) as answers:
+            for done, (window, frame) in enumerate(answers, start=1):
+                times = frame[plan.series.kind.time_column]
+                inside = frame[(times >= window.start_ms) & (times < window.end_ms)]
+                writer.add(Fetched(plan.series, window, inside))
+                rows += len(inside)
+                if progress is not None:
+                    progress(SyncProgress(plan.series, done, len(windows), rows))
+
+    def _answers(
+        self, series: Series, windows: Sequence[Window]
+    ) -> Generator[tuple[Window, pd.DataFrame], None, None]:
+        """Yield each window with its rows; the next one is asked for while one is in the caller's hands."""
+        if len(windows) <= 1:
+            yield from ((window, self._ask(series, window)) for window in windows)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="sync") as ahead:
+            coming = ahead.submit(self._ask, series, windows[0])
+            try:
+                for window, following in zip(windows, (*windows[1:], None), strict=True):
+                    frame = coming.result()
+                    if following is not None:
+                        coming = ahead.submit(self._ask, series, following)
+                    yield window, frame
+            finally:
+                coming.cancel()
 
     def _ask(self, series: Series, window: Window) -> pd.DataFrame:
         if series.timeframe is not None:
-            ask = self._client.klines if series.kind is SeriesKind.OHLCV else self._client.mark_klines
+            ask = {
+                SeriesKind.OHLCV: self._client.klines,
+                SeriesKind.MARK: self._client.mark_klines,
+                SeriesKind.INDEX: self._client.index_klines,
+            }[series.kind]
             return ask(series.symbol, series.timeframe, *window)
         if series.kind is SeriesKind.FUNDING:
             return self._client.funding(series.symbol, *window)
@@ -220,12 +279,10 @@ class MarketSync:
 
 
 def instrument_rules(
-    facts: InstrumentFacts, tiers: Sequence[RiskTierFacts], *, as_of_ms: int
+    facts: InstrumentFacts, tiers: tuple[RiskTier, ...], *, as_of_ms: int
 ) -> InstrumentRules:
     """Return what the exchange says of an instrument as the rules in force at `as_of_ms`."""
-    return InstrumentRules(
-        **asdict(facts), as_of_ms=as_of_ms, tiers=tuple(RiskTier(**asdict(tier)) for tier in tiers)
-    )
+    return InstrumentRules(**asdict(facts), as_of_ms=as_of_ms, tiers=tiers)
 
 
 @dataclass(frozen=True)
@@ -242,7 +299,7 @@ class _Writer:
     """Gathers what was fetched and stores it in few, large transactions, in the order in which it came."""
 
     def __init__(self, store: HistoricalDataStore, identity: str, now_ms: int) -> None:
-        self.rules: InstrumentRules | None = None
+        self.rules: RulesAnswer | None = None
         self.changed: dict[SeriesKind, Upserted] = {}
         self._store = store
         self._identity = identity
@@ -268,9 +325,7 @@ class _Writer:
         write = SyncWrite(self._identity, self.rules, tuple(self._pending), self._now_ms)
         for fetched, changed in zip(write.fetched, self._store.write_sync(write), strict=True):
             before = self.changed.get(fetched.series.kind, Upserted(0, 0))
-            self.changed[fetched.series.kind] = Upserted(
-                before.new + changed.new, before.revised + changed.revised
-            )
+            self.changed[fetched.series.kind] = Upserted(*map(sum, zip(before, changed, strict=True)))
         self._pending.clear()
         self.rules = None
         self._stored = True
@@ -282,7 +337,7 @@ def _series_plans(symbol: str, timeframe: Timeframe, start_ms: int, now_ms: int)
     return [
         *(
             _SeriesPlan(Series(kind, symbol, timeframe), candles, _CHUNK_BARS * timeframe.ms, timeframe.ms)
-            for kind in (SeriesKind.OHLCV, SeriesKind.MARK)
+            for kind in (SeriesKind.OHLCV, SeriesKind.MARK, SeriesKind.INDEX)
         ),
         _SeriesPlan(
             Series(SeriesKind.FUNDING, symbol),
@@ -318,7 +373,9 @@ def _report(
         timeframe=timeframe,
         new_candles=counts[SeriesKind.OHLCV].new,
         revised_candles=counts[SeriesKind.OHLCV].revised,
+        quarantined_rows=sum(count.quarantined for count in counts.values()),
         mark_klines=counts[SeriesKind.MARK].new,
+        index_klines=counts[SeriesKind.INDEX].new,
         funding_events=counts[SeriesKind.FUNDING].new,
         open_interest_rows=counts[SeriesKind.OPEN_INTEREST].new,
         first_ts_open=candles.span.first_ts if candles.span else None,

@@ -56,14 +56,26 @@ class Fetched:
 
 
 @dataclass(frozen=True)
+class RulesAnswer:
+    """The trading rules of `symbol` as the exchange gave them at `asked_ms`.
+
+    None if it has none any more: of a delisted symbol nobody asked about while it traded.
+    """
+
+    symbol: str
+    asked_ms: int
+    rules: InstrumentRules | None
+
+
+@dataclass(frozen=True)
 class SyncWrite:
-    """What one transaction of a sync writes: whose data they are, the rules if they were fetched, rows.
+    """What one transaction of a sync writes: whose data they are, the rules if they were asked for, rows.
 
     `at_ms` is the clock of the sync, for journal, quarantine and revisions.
     """
 
     identity: str
-    rules: InstrumentRules | None
+    rules: RulesAnswer | None
     fetched: Sequence[Fetched]
     at_ms: int | None = None
 
@@ -97,8 +109,9 @@ def write_sync(connection: duckdb.DuckDBPyConnection, write: SyncWrite) -> list[
     """
     claim_source(connection, write.identity)
     if write.rules is not None:
-        save_snapshot(connection, write.rules)
-        sync_state.record_instrument_check(connection, write.rules.symbol, write.rules.as_of_ms)
+        if write.rules.rules is not None:
+            save_snapshot(connection, write.rules.rules)
+        sync_state.record_instrument_check(connection, write.rules.symbol, write.rules.asked_ms)
     return [_store(connection, each, write.at_ms) for each in write.fetched]
 
 

@@ -168,21 +168,27 @@ def trade_table(trades: pd.DataFrame) -> str:
         ("Exit, UTC", False), ("Exit price", True), ("Size", True), ("Net PnL, USDT", True),
         ("Fees", True), ("Funding", True), ("R", True), ("Bars", True), ("Exit", False),
     )  # fmt: skip
+    has_tags = bool((trades["entry_tag"] != "").any())
+    if has_tags:
+        heads = (*heads[:2], ("Entered by", False), *heads[2:])
     head = "".join(f"<th{' class=number' if right else ''}>{escape(name)}</th>" for name, right in heads)
-    rows = "".join(_trade_row(trade) for trade in trades.head(MOST_TRADE_ROWS).to_dict("records"))
+    first = trades.head(MOST_TRADE_ROWS).to_dict("records")
+    rows = "".join(_trade_row(trade, has_tags=has_tags) for trade in first)
     return (
         f'<p class="note">{escape(note)}</p><div class="panel scroll trades"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _trade_row(trade: Mapping[Hashable, Any]) -> str:
+def _trade_row(trade: Mapping[Hashable, Any], *, has_tags: bool) -> str:
     net, r_multiple = trade["net_pnl_usdt"], trade["r_multiple"]
     colour = "good" if net > 0 else "bad" if net < 0 else "muted"
     ambiguous = ' <span class="muted">(ambiguous)</span>' if trade["ambiguous"] else ""
+    ended_by = f"{trade['exit_reason']}: {trade['exit_tag']}" if trade["exit_tag"] else trade["exit_reason"]
     cells = (
         _right(str(trade["trade_id"])),
         f"<td>{escape(trade['direction'])}</td>",
+        *([f"<td>{escape(trade['entry_tag'])}</td>"] if has_tags else []),
         f"<td>{format_utc(trade['ts_entry'])}</td>",
         _right(_price(trade["entry_price"])),
         f"<td>{format_utc(trade['ts_exit'])}</td>",
@@ -193,7 +199,7 @@ def _trade_row(trade: Mapping[Hashable, Any]) -> str:
         _right(f"{trade['funding_usdt']:,.2f}"),
         _right("" if math.isnan(r_multiple) else f"{r_multiple:.2f}"),
         _right(str(trade["bars_held"])),
-        f"<td>{escape(trade['exit_reason'])}{ambiguous}</td>",
+        f"<td>{escape(ended_by)}{ambiguous}</td>",
     )
     return f"<tr>{''.join(cells)}</tr>"
 

@@ -25,6 +25,7 @@ from engine.reports.fragments import (
     trade_table,
 )
 from engine.reports.payload import chart_data, packed, packed_chart_data
+from engine.reports.tag_tables import tag_section
 
 # The browser itself is told not to fetch anything, whatever a script may try.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"
@@ -68,6 +69,7 @@ def render_report(
             '<p class="note">Ratios are of daily UTC returns, annualised over 365.25 days. '
             "Point at a line to see what it means.</p>",
             metric_tables(metrics),
+            tag_section(result.trades),
             "<h2>Trades</h2>",
             trade_table(result.trades),
         )

@@ -8,6 +8,7 @@ USDT perpetuals (USDC perpetuals and a dated future), so that a client which doe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -92,6 +93,15 @@ class Instrument:
     def price_decimals(self) -> int:
         """Decimals of a price, as the exchange writes the tick size."""
         return len(self.tick_size.partition(".")[2])
+
+
+def trading_symbols(instruments: Mapping[str, Instrument], now_ms: int) -> list[str]:
+    """Return the symbols of those that trade at `now_ms`, sorted."""
+    return sorted(
+        symbol
+        for symbol, instrument in instruments.items()
+        if instrument.launch_ms <= now_ms and instrument.status_at(now_ms) is InstrumentStatus.TRADING
+    )
 
 
 def _instrument(

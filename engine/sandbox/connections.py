@@ -24,6 +24,18 @@ class OpenConnections:
         if transport is not None:
             transport.abort()
 
+    def pause(self, scope: MutableMapping[str, Any]) -> None:
+        """Hear nothing more from that client, its pings included, until `resume`."""
+        transport = self._transports.get(tuple(scope["client"]))
+        if transport is not None and not transport.is_closing():
+            transport.pause_reading()
+
+    def resume(self, scope: MutableMapping[str, Any]) -> None:
+        """Hear that client again."""
+        transport = self._transports.get(tuple(scope["client"]))
+        if transport is not None and not transport.is_closing():
+            transport.resume_reading()
+
     def protocol(self) -> type[HttpToolsProtocol]:
         """Return uvicorn's protocol, made to note every connection here."""
         transports = self._transports

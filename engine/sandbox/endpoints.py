@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.errors import ConfigurationError
 from engine.sandbox.calendar_months import MONTH, month_floor, monthly_klines
-from engine.sandbox.catalogue import Instrument, InstrumentStatus
+from engine.sandbox.catalogue import Instrument, InstrumentStatus, trading_symbols
 from engine.sandbox.clock import Clock
 from engine.sandbox.protocol import KlineSource, Market, RowWindow
 from engine.sandbox.tickers import ticker_row
@@ -179,7 +179,7 @@ class MarketEndpoints:
             "identity": self._market.identity,
             "generated": self._market.is_generated,
             "now_ms": self._clock(),
-            "symbols": [instrument.symbol for instrument in self._trading({})],
+            "symbols": trading_symbols(self._market.instruments, self._clock()),
         }
 
     def _instrument(self, parameters: Mapping[str, str]) -> Instrument:

@@ -59,9 +59,13 @@ def read_fault_plan(path: Path) -> FaultPlan:
 
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
         raise ConfigurationError(
-            f"{path} cannot be read as YAML: {error}", way_out="see `trade sandbox --help` for the form"
+            f"{path} cannot be read: {error.strerror}", way_out="give a file that exists"
+        ) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"{path} is not YAML: {error}", way_out="the README shows the form of a fault plan"
         ) from error
     try:
         return fault_plan_of(plain if plain is not None else {})
@@ -201,9 +205,7 @@ def _plain(key: str, thing: Any) -> dict[str, Any]:
 
 def _mapping(value: object, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ConfigurationError(
-            f"{where} is {value!r}", way_out="it must be a mapping of names to values, see the documentation"
-        )
+        raise ConfigurationError(f"{where} is {value!r}", way_out="it must be a mapping of names to values")
     return value
 
 

@@ -1,10 +1,10 @@
-"""The sandbox's application: Bybit's paths over HTTP, with its envelope, headers, limits and faults."""
+"""The sandbox's application: Bybit's paths, with its envelope, headers and limits, and with faults."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,7 +14,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from engine.sandbox.connections import OpenConnections
 from engine.sandbox.control import control_routes
@@ -22,6 +23,7 @@ from engine.sandbox.endpoints import Answer, MarketEndpoints
 from engine.sandbox.exchange_state import ExchangeState
 from engine.sandbox.fault_answers import MESSAGES, PacedResponse, html_page, spoiled
 from engine.sandbox.faults import (
+    PUBLIC_STREAM_PATH,
     DroppedConnection,
     HtmlPage,
     HttpStatus,
@@ -30,7 +32,9 @@ from engine.sandbox.faults import (
     TimeOut,
     TruncatedJson,
 )
+from engine.sandbox.public_topics import Feed, public_feed
 from engine.sandbox.rate_limit import Admission
+from engine.sandbox.stream import Stream
 from engine.sandbox.windows import ParameterError
 from engine.timeframes import Timeframe
 
@@ -62,6 +66,7 @@ def build_app(state: ExchangeState, connections: OpenConnections) -> Starlette:
     return Starlette(
         routes=[
             *(_market_route(state, connections, path, ask) for path, ask in MARKET_PATHS.items()),
+            WebSocketRoute(PUBLIC_STREAM_PATH, _public_stream(state, connections)),
             *control_routes(state),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
@@ -109,6 +114,18 @@ def _market_route(state: ExchangeState, connections: OpenConnections, path: str,
         return answer
 
     return Route(path, endpoint, methods=["GET"])
+
+
+def _public_stream(
+    state: ExchangeState, connections: OpenConnections
+) -> Callable[[WebSocket], Awaitable[None]]:
+    def open_feed(topic: str, now_ms: int) -> Feed:
+        return public_feed(topic, lambda: state.market, now_ms)
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await Stream(websocket, PUBLIC_STREAM_PATH, state, connections, open_feed).run()
+
+    return endpoint
 
 
 def _limit_headers(state: ExchangeState, admission: Admission, now_ms: int) -> dict[str, str]:

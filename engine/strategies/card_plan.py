@@ -6,6 +6,7 @@ condition names something the card has.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +71,10 @@ class CardPlan:
         }
         wanted = derivative_inputs({name for _, name in named})
         return frozenset((roles[of], name) for of, name in named if name in wanted and role in (None, of))
+
+    def looks_at(self, inputs: Collection[str]) -> bool:
+        """Whether the card looks at any of `inputs`, on any timeframe."""
+        return any(name in inputs for _, name in self.inputs())
 
     def warmup_bars(self, role: str) -> int:
         """Return how many bars of `role` pass before everything the card looks at there has a value."""

@@ -54,6 +54,7 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     from engine.backtest.artifacts import write_artifacts
     from engine.backtest.measure import measure
     from engine.backtest.runner import run_card
+    from engine.metrics.tags import tag_breakdown
     from engine.promotion.policy import decide
     from engine.reports.html import write_report
 
@@ -89,6 +90,7 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
         "market": market,
         **result.summary(),
         "metrics": metrics.to_plain(),
+        "tags": tag_breakdown(result.trades),
         "decision": decision.decision,
         "refused_by": decision.refused_by,
         "folder": str(folder),

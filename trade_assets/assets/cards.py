@@ -20,6 +20,7 @@ from engine.backtest.result import BacktestResult
 from engine.backtest.schemas import check_result
 from engine.errors import DataError, GateRefused
 from engine.features.builder import FeatureFrameBuilder
+from engine.features.inputs import FUNDING_INPUTS, OPEN_INTEREST_INPUTS
 from engine.features.schemas import feature_frame_schema
 from engine.market_data.instruments import InstrumentRules
 from engine.market_data.schemas import validate
@@ -29,13 +30,16 @@ from engine.reports.pictures import equity_png
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
 from engine.tools.market import market_of
+from trade_assets.artifacts import Address
 from trade_assets.assets.market import (
     FUNDING_EVENTS_KEY,
     HEALED_OHLCV_KEY,
     INSTRUMENT_RULES_KEY,
+    OPEN_INTEREST_KEY,
     RAW_OHLCV_KEY,
 )
 from trade_assets.checks import ACCOUNTS_AGREE, PROMOTION_GATES, SCHEMA, CheckVerdict
+from trade_assets.feature_store import DataHashes, StoredFeatures
 from trade_assets.metadata import market_notice, moment, number, numbers, picture, rows_and_times, table
 from trade_assets.partitioned import Input, Made, PartitionedAsset, Work
 from trade_assets.partitions import Partition
@@ -67,11 +71,15 @@ def card_group(plan: CardPlan) -> str:
 
 
 def card_keys(plan: CardPlan, timeframes: Collection[Timeframe]) -> list[tuple[str, ...]]:
-    """Return the keys of the card's assets there is something to make of at `timeframes`."""
+    """Return the keys of the assets there is something to make of at `timeframes` for the card.
+
+    They are its own, and the open interest before them if it looks at that.
+    """
     made = ["feature_frames"] if set(timeframes) & set(plan.card.timeframes.all_timeframes().values()) else []
     if plan.card.timeframes.exec in timeframes:
         made += ["backtest_results", "metrics", "promotion"]
-    return [card_key(plan.card.id, asset) for asset in made]
+    before = [OPEN_INTEREST_KEY] if made and plan.looks_at(OPEN_INTEREST_INPUTS) else []
+    return [*before, *(card_key(plan.card.id, asset) for asset in made)]
 
 
 def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
@@ -86,14 +94,33 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
     def trades(partition: Partition) -> bool:
         return partition.symbol in card.symbols and partition.timeframe == card.timeframes.exec
 
-    def feature_frames(work: Work, healed: pd.DataFrame) -> Made:
-        timeframe = work.partition.timeframe
-        features = plan.features_of(roles[timeframe]) if timeframe in roles else {}
-        frame = FeatureFrameBuilder(features).build(healed)
-        validate(frame, feature_frame_schema(features, timeframe), f"feature frame {work.partition}")
+    def feature_frames(
+        work: Work,
+        healed: pd.DataFrame,
+        funding: pd.DataFrame | None = None,
+        open_interest: pd.DataFrame | None = None,
+    ) -> Made:
+        partition = work.partition
+        role = roles.get(partition.timeframe, "")
+        features = plan.features_of(role)
+        inputs = [name for _, name in plan.inputs(role)]
+        known = StoredFeatures(
+            work.resources.artifacts.store().base, partition, _data_hashes(work.taken, partition)
+        )
+        frame = FeatureFrameBuilder(features, inputs).build(
+            healed, funding=funding, open_interest=open_interest, known=known
+        )
+        schema = feature_frame_schema(features, partition.timeframe, inputs)
+        validate(frame, schema, f"feature frame {partition}")
+        reused = [name for name, feature in features.items() if feature in known.reused]
         return Made(
             frame,
-            metadata=rows_and_times(frame, "ts_open", "candle") | {"features": ", ".join(features) or "none"},
+            metadata=rows_and_times(frame, "ts_open", "candle")
+            | {
+                "features": ", ".join(features) or "none",
+                "features reused": ", ".join(reused) or "none",
+                "features computed": ", ".join(name for name in features if name not in reused) or "none",
+            },
             verdicts=(CheckVerdict(SCHEMA, True, metadata={"rows": len(frame)}),),
         )
 
@@ -164,11 +191,16 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
         card_key(card.id, asset) for asset in ("feature_frames", "backtest_results", "metrics", "promotion")
     )
     group = card_group(plan)
+    events = {}
+    if plan.looks_at(FUNDING_INPUTS):
+        events["funding"] = Input(FUNDING_EVENTS_KEY)
+    if plan.looks_at(OPEN_INTEREST_INPUTS):
+        events["open_interest"] = Input(OPEN_INTEREST_KEY)
     return [
         PartitionedAsset(
             key=frames_key,
             make=feature_frames,
-            inputs={"healed": Input(HEALED_OHLCV_KEY)},
+            inputs={"healed": Input(HEALED_OHLCV_KEY), **events},
             applies=uses,
             group=group,
             code_version=plan.system_hash,
@@ -219,6 +251,13 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
             kinds=("json", "duckdb"),
         ),
     ]
+
+
+def _data_hashes(taken: Mapping[str, str], partition: Partition) -> DataHashes:
+    def hash_of(key: tuple[str, ...]) -> str:
+        return taken.get(Address(key, partition).path, "")
+
+    return DataHashes(hash_of(HEALED_OHLCV_KEY), hash_of(FUNDING_EVENTS_KEY), hash_of(OPEN_INTEREST_KEY))
 
 
 def _refuse_lagging(

@@ -12,11 +12,13 @@ from collections.abc import Collection
 import dagster as dg
 
 from engine.errors import DataNotFound
+from engine.features.inputs import OPEN_INTEREST_INPUTS
 from engine.market_data.funding import price_funding_events
 from engine.market_data.healing import heal
-from engine.market_data.schemas import FUNDING_EVENTS, HEALED_OHLCV, RAW_OHLCV, validate
+from engine.market_data.schemas import FUNDING_EVENTS, HEALED_OHLCV, OPEN_INTEREST, RAW_OHLCV, validate
 from engine.market_data.store import HistoricalDataStore
 from engine.market_data.sync import MarketSync
+from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
 from engine.tools.market import market_of
 from trade_assets.metadata import market_notice, moment, rows_and_times
@@ -27,6 +29,7 @@ RAW_OHLCV_KEY = ("raw_ohlcv",)
 HEALED_OHLCV_KEY = ("healed_ohlcv",)
 FUNDING_EVENTS_KEY = ("funding_events",)
 INSTRUMENT_RULES_KEY = ("instrument_rules",)
+OPEN_INTEREST_KEY = ("open_interest",)
 MARKET_KEYS = (RAW_OHLCV_KEY, HEALED_OHLCV_KEY, FUNDING_EVENTS_KEY, INSTRUMENT_RULES_KEY)
 
 # Raise it when these assets make something else of the same stored rows.
@@ -175,6 +178,45 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             resources=("market_database",),
             kinds=("json",),
         ),
+    ]
+
+
+def open_interest_assets(users: Collection[CardPlan]) -> list[PartitionedAsset]:
+    """Return the asset of the open interest, for the symbols and timeframes of cards that look at it.
+
+    Returns
+    -------
+    list of PartitionedAsset
+        Empty where no card does: who does not use it does not pay for it.
+    """
+    wanted = {
+        (symbol, timeframe)
+        for plan in users
+        if plan.looks_at(OPEN_INTEREST_INPUTS)
+        for symbol in plan.card.symbols
+        for timeframe in plan.card.timeframes.all_timeframes().values()
+    }
+    if not wanted:
+        return []
+
+    def open_interest(work: Work) -> Made:
+        partition = work.partition
+        frame = _store(work).read_open_interest(partition.symbol)
+        validate(frame, OPEN_INTEREST, f"open interest {partition.symbol}")
+        return Made(frame, metadata=rows_and_times(frame, "ts", "value"))
+
+    return [
+        PartitionedAsset(
+            key=OPEN_INTEREST_KEY,
+            make=open_interest,
+            inputs={"raw": Input(RAW_OHLCV_KEY, is_argument=False)},
+            applies=lambda partition: (partition.symbol, partition.timeframe) in wanted,
+            group=GROUP,
+            code_version=CODE_VERSION,
+            description="The symbol's open interest at its real times, for the cards that look at it.",
+            resources=("market_database",),
+            kinds=("parquet", "pandera"),
+        )
     ]
 
 

@@ -61,7 +61,9 @@ def test_a_first_sync_stores_all_that_the_exchange_has(trial):
         "timeframe": "1h",
         "new_candles": BARS,
         "revised_candles": 0,
+        "quarantined_rows": 0,
         "mark_klines": BARS,
+        "index_klines": 0,
         "funding_events": len(FUNDING_TIMES),
         "open_interest_rows": len(INTEREST_TIMES),
         "first_ts_open": START,
@@ -234,8 +236,9 @@ def test_funding_is_resumed_from_the_last_event_stored(trial):
     trial.now_ms = hour(52)
     trial.market.windows.clear()
     assert trial.sync().funding_events == 5
+    # twice: the interval seems to have changed, or a row to be missing
     asked = [window for window in trial.market.windows if window[0] == "funding"]
-    assert [(first, last) for _, first, last in asked] == [(hour(40), hour(52))]
+    assert [(first, last) for _, first, last in asked] == [(hour(40), hour(52))] * 2
     assert trial.store.read_funding(SYMBOL)["ts"].tolist() == [ts for ts in FUNDING_TIMES if ts <= hour(52)]
 
 

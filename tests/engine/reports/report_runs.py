@@ -113,6 +113,8 @@ def sample_run(
                 "r_multiple": np.where(ids % 7 == 0, np.nan, net / 60),
                 "bars_held": exit_bar - entry_bar,
                 "exit_reason": pd.Series(reasons, dtype="str"),
+                "entry_tag": pd.Series([""] * trades, dtype="str"),
+                "exit_tag": pd.Series([""] * trades, dtype="str"),
                 "ambiguous": ids % 20 == 0,
             }
         ),
