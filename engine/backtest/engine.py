@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from engine.backtest.detail_report import compared, simulated
 from engine.backtest.frames import equity_frame, fills_frame, funding_frame, trades_frame
 from engine.backtest.prepare import PreparedFrame
@@ -23,28 +25,33 @@ class BacktestEngine:
         SimulationError
             If the signals do not belong to the bars.
         """
+        with ThreadPoolExecutor(1) as pool:
+            # to hash what a run looks at takes as long as the run, and both let go of the interpreter
+            fingerprint = pool.submit(lambda: prepared.data_fingerprint)
+            output = simulated(prepared)
+            frames = {
+                "trades": trades_frame(output.trades, [prepared.plan.tags]),
+                "fills": fills_frame(output.fills, [prepared.plan.tags]),
+                "equity": equity_frame(prepared.bars, output),
+                "funding": funding_frame(output.payments),
+            }
+            data_fingerprint = fingerprint.result()
         card = prepared.plan.card
-        starting_equity = card.account.starting_equity_usdt
-        output = simulated(prepared)
-        bars = prepared.bars
         return BacktestResult(
-            run_id=run_id(prepared),
+            run_id=run_id_of(prepared.plan.system_hash, data_fingerprint, prepared.symbol, prepared.window),
             system_hash=prepared.plan.system_hash,
-            data_fingerprint=prepared.data_fingerprint,
+            data_fingerprint=data_fingerprint,
             engine_version=str(ENGINE_SEMANTICS_VERSION),
             card_id=card.id,
             card_version=card.version,
             symbol=prepared.symbol,
             exec_timeframe=card.timeframes.exec,
             window=prepared.window,
-            starting_equity_usdt=float(starting_equity),
+            starting_equity_usdt=prepared.starting_equity_usdt,
             final_equity_usdt=float(output.equity[-1]),
             counters=_counters(prepared, output),
-            trades=trades_frame(output.trades, [prepared.plan.tags]),
-            fills=fills_frame(output.fills, [prepared.plan.tags]),
-            equity=equity_frame(bars, output),
-            funding=funding_frame(output.payments),
             detail=compared(prepared, output),
+            **frames,
         )
 
 
