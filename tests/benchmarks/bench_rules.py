@@ -69,7 +69,7 @@ def feeds() -> MultiTFFeedStore:
 
 def main() -> None:
     """Print the figures."""
-    names = NameTable(dict.fromkeys(ROLE_OF, ("",)), ROLE_OF, tuple(TIMEFRAMES))
+    names = NameTable(dict.fromkeys(ROLE_OF, ("",)), ROLE_OF, TIMEFRAMES)
     raw = SignalRules(entry_long={"all": [*LEAVES[:10], {"any": LEAVES[10:]}]})
     rules = parse_signal_rules(raw, names)
     store = feeds()
