@@ -16,7 +16,7 @@ from engine.rules.nodes import MISSING, Condition
 from engine.rules.operands import CALCULATIONS, Arithmetic, Column, Number, Operand, Takes
 from engine.rules.position_reading import PositionReader
 from engine.rules.rule_set import EXIT_RULES, RULE_NAMES, RuleSet
-from engine.rules.tags import NAME_OF_A_TAG, TAGS, Tag, Tagged, is_tagged
+from engine.rules.tags import NAME_OF_A_TAG, Tag, Tagged, is_tagged
 
 MOST_LEAVES = 10_000
 """Comparisons all rules of a card may come to, each setup counted wherever it is used."""
