@@ -13,7 +13,7 @@ same. A bar at whose close no exec bar closed was never looked at: it is counted
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,29 +33,22 @@ class Anchor:
 
     def slots(self, columns: Columns) -> Slots:
         """Return the places to count; use `Columns.slots`, which remembers them."""
-        exec_closes = columns.closes(EXEC_ROLE)
-        closes, visible_from = columns.closes(self.role), columns.visible_from(self.role)
-        # looked at only where an exec bar closed at the same moment
-        seen = visible_from < len(exec_closes)
-        looked_at = np.full(len(closes), -1, np.int64)
-        looked_at[seen] = visible_from[seen]
-        looked_at[seen] = np.where(exec_closes[looked_at[seen]] == closes[seen], looked_at[seen], -1)
+        exec_closes, closes = columns.closes(EXEC_ROLE), columns.closes(self.role)
         if not self.by_time:
-            # slot 0 stands for "none has closed yet"
-            current = np.repeat(
-                np.arange(-1, len(closes), dtype=np.int64),
-                np.diff(visible_from, prepend=0, append=len(exec_closes)),
-            )
-            return Slots(looked_at, current)
-        if not len(closes):
-            return Slots(looked_at, np.full(len(exec_closes), -1, np.int64))
-        first, length = closes[0], self.timeframe.ms
-        current = np.maximum((exec_closes - first) // length, -1)
-        on_grid = np.full(int(current.max(initial=-1)) + 1, -1, np.int64)
-        place = (closes - first) // length
-        inside = place < len(on_grid)
-        on_grid[place[inside]] = looked_at[inside]
-        return Slots(on_grid, current)
+            return Slots.of(columns.visible_from(self.role), closes, exec_closes)
+        if self._is_complete(closes, exec_closes):
+            return columns.slots(replace(self, by_time=False))
+        grid = np.arange(closes[0], max(exec_closes[-1], closes[0]) + 1, self.timeframe.ms)
+        slots = Slots.of(np.searchsorted(exec_closes, grid), grid, exec_closes)
+        return replace(slots, looked_at=np.where(np.isin(grid, closes), slots.looked_at, -1))
+
+    def _is_complete(self, closes: IntArray, exec_closes: IntArray) -> bool:
+        """Whether there is a bar at every close of the grid from the first on, so that bars are time."""
+        if not len(closes) or not len(exec_closes):
+            return True
+        length = self.timeframe.ms
+        no_hole = closes[-1] - closes[0] == (len(closes) - 1) * length
+        return bool(no_hole and exec_closes[-1] < closes[-1] + length)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +59,23 @@ class Slots:
     ----------
     looked_at : int64[slots]
         The exec bar at whose close a condition is read there; -1 where it never was.
-    current : int64[exec bars]
-        The last slot at each exec bar's close, rising; -1 before the first.
+    current_from : int64[slots]
+        The exec bar from whose close on a slot is the last one, until the next is; rising. The number of exec
+        bars where it never is.
+    exec_bars : int
     """
 
     looked_at: IntArray
-    current: IntArray
+    current_from: IntArray
+    exec_bars: int
+
+    @classmethod
+    def of(cls, current_from: IntArray, closes: IntArray, exec_closes: IntArray) -> Slots:
+        """Return slots that end at `closes`, each looked at where an exec bar closes at the same moment."""
+        count = len(exec_closes)
+        looked_at = np.where(current_from < count, current_from, -1)
+        there = exec_closes[looked_at] == closes if count else np.zeros(len(closes), np.bool_)
+        return cls(np.where(there, looked_at, -1), current_from, count)
 
     def __len__(self) -> int:
         return len(self.looked_at)
@@ -79,7 +83,11 @@ class Slots:
     @cached_property
     def every_exec_bar(self) -> bool:
         """Whether the slots are the exec bars one by one."""
-        return len(self) == len(self.current) and bool((self.looked_at == np.arange(len(self))).all())
+        return len(self) == self.exec_bars and bool((self.looked_at == np.arange(len(self))).all())
+
+    def at(self, bar: int) -> int:
+        """Return the last slot at an exec bar's close, -1 where there is none yet."""
+        return int(np.searchsorted(self.current_from, bar, side="right")) - 1
 
     def read(self, verdicts: BoolArray) -> BoolArray:
         """Return verdicts of the exec bars at each slot; False where none was looked at."""
@@ -92,4 +100,5 @@ class Slots:
         """Return verdicts of the slots at each exec bar; False before the first slot."""
         if self.every_exec_bar:
             return verdicts
-        return np.concatenate([np.zeros(1, np.bool_), verdicts])[self.current + 1]
+        stays = np.diff(self.current_from, prepend=0, append=self.exec_bars)
+        return np.repeat(np.concatenate([np.zeros(1, np.bool_), verdicts]), stays)

@@ -107,7 +107,7 @@ class Sequence(Group):
         From the first step that is missing on, the others are looked at where it would have to be.
         """
         slots = columns.slots(self.within.anchor)
-        place = int(slots.current[bar])
+        place = slots.at(bar)
         earliest = max(0, place - self.within.places)
         found: list[tuple[Condition, int]] = []
         for step in reversed(self.steps):

@@ -89,7 +89,7 @@ class _Window(Group):
 
     def _places(self, columns: Columns, bar: int) -> list[int]:
         slots = columns.slots(self.span.anchor)
-        last = int(slots.current[bar])
+        last = slots.at(bar)
         places: list[int] = slots.looked_at[max(0, last + 1 - self.span.places) : last + 1].tolist()
         return places
 
