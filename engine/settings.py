@@ -101,6 +101,11 @@ class TradeSettings:
         return self.data_dir / self.exchange.value / "universe.json"
 
     @property
+    def request_limit_file(self) -> Path:
+        """Where all processes count their requests to Bybit, whose limit is one for all its hosts."""
+        return self.data_dir / "bybit_requests"
+
+    @property
     def promotion_database(self) -> Path:
         """The DuckDB file of the append-only promotion ledger."""
         return self.data_dir / self.exchange.value / "promotion.duckdb"

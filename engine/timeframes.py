@@ -111,7 +111,26 @@ class Timeframe(Enum):
 _UNIT_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _LENGTH_MS = {member: int(member.value[:-1]) * _UNIT_MS[member.value[-1]] for member in Timeframe}
 
+DURATION_PATTERN = r"[1-9][0-9]{0,5}[mhdw]"
+"""How a duration is written: minutes, hours, days or weeks, as in 90m, 4h, 2d, 1w."""
+
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def parse_duration(text: object) -> int:
+    """Return the milliseconds of a duration as "90m", "4h", "2d" or "1w".
+
+    Raises
+    ------
+    ConfigurationError
+        If `text` is not such a duration.
+    """
+    if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text):
+        raise ConfigurationError(
+            f"{text!r} is not a duration",
+            way_out="write minutes, hours, days or weeks, as in 90m, 4h, 2d or 1w",
+        )
+    return int(text[:-1]) * _UNIT_MS[text[-1]]
 
 
 def parse_utc(text: str) -> int:

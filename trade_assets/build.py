@@ -108,7 +108,9 @@ def default_resources(settings: TradeSettings) -> dict[str, Any]:
     return {
         "market_database": MarketDatabase(database=str(settings.market_database)),
         "promotion_database": PromotionDatabase(database=str(settings.promotion_database)),
-        "exchange": ExchangeClient(base_url=settings.exchange_url),
+        "exchange": ExchangeClient(
+            base_url=settings.exchange_url, request_limit_file=str(settings.request_limit_file)
+        ),
         "clock": Clock(),
         ARTIFACTS: artifacts,
         IO_MANAGER: ArtifactIOManager(artifacts=artifacts),

@@ -18,6 +18,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from engine.exchange.client import BybitMarketClient
+from engine.exchange.connect import shared_market_client
 from engine.market_data.duckdb_file import LOCK_TIMEOUT_S, connect
 from engine.market_data.store import HistoricalDataStore
 from engine.promotion.ledger import PromotionLedger
@@ -62,13 +63,14 @@ class PromotionDatabase(DatabaseFile):
 
 
 class ExchangeClient(dg.ConfigurableResource[None]):
-    """The exchange's public API, at an address."""
+    """The exchange's public API, at an address; its request limit is kept in a file that processes share."""
 
     base_url: str
+    request_limit_file: str
 
     def client(self) -> BybitMarketClient:
         """Return a client. Nothing is asked yet."""
-        return BybitMarketClient(self.base_url)
+        return shared_market_client(self.base_url, Path(self.request_limit_file))
 
 
 class Clock(dg.ConfigurableResource[None]):

@@ -116,7 +116,7 @@ def trades_frame(trades: Records, tags: Sequence[Sequence[str]]) -> pd.DataFrame
 
 
 def fills_frame(fills: Records, tags: Sequence[Sequence[str]]) -> pd.DataFrame:
-    """Return the fills frame; `tags` as for `trades_frame`. tag is that of the rule that asked for the fill."""
+    """Return the fills frame; `tags` as for `trades_frame`. A fill has that of the rule that asked for it."""
     return pd.DataFrame(
         {
             "ts": fills.ts,

@@ -142,6 +142,6 @@ def rows_of(named: NamedSignals, plan: CardPlan, columns: Columns, rows: slice, 
 
 def _tag_numbers(rule: Tagged, plan: CardPlan, columns: Columns) -> Floats:
     """Return at each exec bar the number of the first tag that holds, 0 where none does."""
-    conditions = [columns.holds(condition) for _, condition in rule.rules]
-    numbers = [float(plan.tags.index(tag) + 1) for tag, _ in rule.rules]
+    conditions = [columns.holds(tag) for tag in rule.tags]
+    numbers = [float(plan.tags.index(tag.name) + 1) for tag in rule.tags]
     return np.select(conditions, numbers, default=0.0)

@@ -6,10 +6,11 @@ from collections.abc import Hashable
 
 from engine.backtest.history import History
 from engine.errors import SimulationError
-from engine.idea_card.features import SOURCES
+from engine.idea_card.features import CALENDAR_FIELDS, SOURCES
+from engine.market_data.calendar import calendar_column
 from engine.rules.names import Reference
 from engine.runtime.alignment import EXEC_ROLE, shifted
-from engine.sim.records import Floats
+from engine.sim.records import Floats, Integers
 from engine.strategies.card_plan import CardPlan
 
 
@@ -34,6 +35,15 @@ class VisibleColumns:
             return shifted(values, offset)
         return self._history.alignment(self._roles[EXEC_ROLE], timeframe).spread(values, offset)
 
+    def closes(self, role: str) -> Integers:
+        """Return when each bar of a timeframe closes, epoch ms, int64[its bars]."""
+        bars = self._history.bars(self._roles[role])
+        return bars.ts_open + bars.bar_ms
+
+    def visible_from(self, role: str) -> Integers:
+        """Return the exec bar at whose close each bar of a timeframe is first visible, int64[its bars]."""
+        return self._history.alignment(self._roles[EXEC_ROLE], self._roles[role]).visible_from
+
     def meaning_of(self, reference: Reference) -> Hashable:
         """Return what a reference stands for whatever the card calls it: equal for equal columns."""
         name, _, output = reference.name.partition(".")
@@ -47,6 +57,8 @@ class VisibleColumns:
         feature = self._plan.card.features.get(name.partition(".")[0])
         if feature is not None and feature.tf == role:
             return self._history.feature(timeframe, feature)[name.partition(".")[2]]
+        if name in CALENDAR_FIELDS and role == EXEC_ROLE:
+            return calendar_column(name, self.closes(role))
         if name not in SOURCES:
             raise SimulationError(
                 f"card {self._plan.card.id} has no {name!r} on {role}",

@@ -113,6 +113,36 @@ def backtest(
 
 
 @app.command()
+def explain(
+    card: CardName,
+    symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The rules at a moment (UTC), as 2025-01-31T12:00.")
+    ] = None,
+    rule: Annotated[str | None, typer.Option(help="With --at: only this rule, as entry_long.")] = None,
+    trade: Annotated[int | None, typer.Option(metavar="N", help="Why trade N came and went.", min=0)] = None,
+    trades: Annotated[bool, typer.Option("--trades", help="What opened and closed each trade.")] = False,
+    start: Start = None,
+    end: End = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why: a card's rules at a moment, or what opened and closed the trades of its backtest."""
+    from engine.cli import explain_tree
+
+    if [at is not None, trade is not None, trades].count(True) != 1:
+        raise typer.BadParameter("give one of the three", param_hint="--at, --trade or --trades")
+    if rule is not None and at is None:
+        raise typer.BadParameter("it is a rule at a moment: give --at too", param_hint="--rule")
+    run = {"card": card, "symbol": symbol, "start": start, "end": end}
+    if at is not None:
+        call("explain.moment", run | {"at": at, "rule": rule}, explain_tree.moment, as_json=as_json)
+    elif trade is not None:
+        call("explain.trade", run | {"trade": trade}, explain_tree.trade, as_json=as_json)
+    else:
+        call("explain.trades", run, explain_tree.trades, as_json=as_json)
+
+
+@app.command()
 def sweep(
     card: CardName,
     symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],

@@ -35,6 +35,11 @@ PATIENCE_S = 60.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+def is_loopback(base_url: str) -> bool:
+    """Whether an address is on this machine."""
+    return urlsplit(base_url).hostname in _LOOPBACK
+
+
 class BybitSession:
     """Requests to one base address. Threads may share it: each has its own connection.
 
@@ -85,11 +90,6 @@ class BybitSession:
         self._timing = timing or Timing()
         self._breaker = breaker or CircuitBreaker(self.base_url, timing=self._timing)
         self._threads = threading.local()
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether the address is on this machine."""
-        return self.host in _LOOPBACK
 
     def call[T](
         self, method: str, endpoint: str, read: Callable[[dict[str, Any]], T], **parameters: object
@@ -180,7 +180,7 @@ class BybitSession:
                 self.base_url,
                 endpoint,
                 attempts=patience.faults.total(),
-                is_loopback=self.is_loopback,
+                is_loopback=is_loopback(self.base_url),
             )
             if fault.kind is FaultKind.BANNED:
                 self._breaker.banned(error.problem)
@@ -239,7 +239,7 @@ class BybitSession:
                 self.base_url,
                 timeout_s=self._timeout_s,
                 monotonic_s=self._timing.monotonic_s,
-                use_proxies=not self.is_loopback,
+                use_proxies=not is_loopback(self.base_url),
             )
         return session
 

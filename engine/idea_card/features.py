@@ -10,6 +10,7 @@ from engine.idea_card.base import CardPart, Name
 from engine.idea_card.findings import Finding, did_you_mean
 from engine.idea_card.frozen import FrozenDict
 from engine.idea_card.plain_words import kind_of
+from engine.idea_card.position_state import PositionState
 from engine.idea_card.timeframe_config import ROLES, Role
 
 PRICES = ("open", "high", "low", "close", "volume", "hl2", "hlc3", "ohlc4")
@@ -29,8 +30,11 @@ DERIVATIVE_INPUTS = (
 SOURCES = (*PRICES, *DERIVATIVE_INPUTS)
 """What an indicator can be computed on, and the names of the market in the rules."""
 
-RESERVED_NAMES = frozenset((*SOURCES, "ts_open", "is_filled"))
-"""Names a feature cannot have: the columns of a frame and the prices."""
+CALENDAR_FIELDS = ("hour", "minute", "weekday")
+"""What the rules can ask of the moment of a decision; see `engine.market_data.calendar`."""
+
+RESERVED_NAMES = frozenset((*SOURCES, *CALENDAR_FIELDS, *PositionState, "ts_open", "is_filled"))
+"""Names a feature cannot have: columns of a frame, prices, the calendar, the open position's state."""
 
 type IndicatorParameter = bool | int | float | str
 
@@ -61,7 +65,9 @@ def _parameter(value: Any) -> Any:
 def _not_reserved(name: str) -> str:
     if name in RESERVED_NAMES:
         way_out = f"give the feature another name, for example {name}_feature"
-        raise Finding((), "is the name of a price or column", way_out, name).as_error()
+        raise Finding(
+            (), "is the name of a price, a column or the position's state", way_out, name
+        ).as_error()
     return name
 
 

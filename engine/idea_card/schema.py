@@ -27,12 +27,16 @@ def card_schema(condition_definitions: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     condition_definitions : mapping
-        Definitions of the condition language, one of them named `Condition`; see `engine.rules.schema`.
+        Definitions of the condition language, `Rule`, `Condition` and `Operand`; see `engine.rules.schema`.
     """
     schema = IdeaCard.model_json_schema(schema_generator=_Untitled)
+    rules, condition = schema["$defs"]["SignalRules"]["properties"], {"$ref": "#/$defs/Condition"}
     for name in SignalRules.conditions():
-        rule = schema["$defs"]["SignalRules"]["properties"][name]
-        rule["anyOf"] = [{"$ref": "#/$defs/Condition"}, {"type": "null"}]
+        rules[name]["anyOf"] = [{"$ref": "#/$defs/Rule"}, {"type": "null"}]
+    for name, content in (("setups", condition), ("captures", {"$ref": "#/$defs/Operand"})):
+        for form in rules[name]["anyOf"]:
+            if "patternProperties" in form:
+                form["patternProperties"] = dict.fromkeys(form["patternProperties"], content)
     schema["$defs"] |= condition_definitions
     widened = allow_parameters(schema, _Untitled)
     return {"$schema": "http://json-schema.org/draft-07/schema#", **widened}

@@ -163,7 +163,7 @@ def trade_table(trades: pd.DataFrame) -> str:
         if left_out > 0
         else f"All {len(trades):,} trades."
     )
-    heads = (
+    heads: tuple[tuple[str, bool], ...] = (
         ("Trade", True), ("Direction", False), ("Entry, UTC", False), ("Entry price", True),
         ("Exit, UTC", False), ("Exit price", True), ("Size", True), ("Net PnL, USDT", True),
         ("Fees", True), ("Funding", True), ("R", True), ("Bars", True), ("Exit", False),

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from engine.rules.anchors import Anchor, Slots
     from engine.rules.nodes import Condition
     from engine.rules.operands import Operand
 
 type FloatArray = npt.NDArray[np.float64]
 type BoolArray = npt.NDArray[np.bool_]
+type IntArray = npt.NDArray[np.int64]
 
 
 class ColumnSource(Protocol):
@@ -23,7 +25,19 @@ class ColumnSource(Protocol):
         """Return the column as it was visible at each exec bar's close: float64, one value per exec bar.
 
         A higher timeframe gives its last closed bar; `offset` counts back in bars of the role's timeframe.
-        NaN where nothing was visible yet. `name` is a column of the feature frame, or hl2, hlc3 or ohlc4.
+        NaN where nothing was visible yet. `name` is a column of the feature frame, or one of `SOURCES` and
+        `CALENDAR_FIELDS` of `engine.idea_card.features`; the calendar's are those of the exec bar's close.
+        """
+        ...
+
+    def closes(self, role: str) -> IntArray:
+        """Return when each bar of the role's timeframe closes, epoch ms, int64[its bars]."""
+        ...
+
+    def visible_from(self, role: str) -> IntArray:
+        """Return the exec bar at whose close each bar of the role is first visible, int64[its bars].
+
+        The number of exec bars where a bar is not visible at any.
         """
         ...
 
@@ -47,6 +61,7 @@ class Columns:
         self.position: Mapping[str, float] = position or {}
         self._values: dict[Operand, FloatArray] = {}
         self._verdicts: dict[tuple[Condition, bool], BoolArray] = {}
+        self._slots: dict[Anchor, Slots] = {}
 
     @classmethod
     def over(cls, source: ColumnSource) -> Columns:
@@ -56,6 +71,21 @@ class Columns:
     def column(self, name: str, role: str, offset: int) -> FloatArray:
         """Return a column of the source."""
         return self._source.column(name, role, offset)
+
+    def closes(self, role: str) -> IntArray:
+        """Return when each bar of a timeframe closes."""
+        return self._source.closes(role)
+
+    def visible_from(self, role: str) -> IntArray:
+        """Return the exec bar at whose close each bar of a timeframe is first visible."""
+        return self._source.visible_from(role)
+
+    def slots(self, anchor: Anchor) -> Slots:
+        """Return the places that windows on an anchor count."""
+        known = self._slots.get(anchor)
+        if known is None:
+            known = self._slots[anchor] = anchor.slots(self)
+        return known
 
     def values(self, operand: Operand) -> FloatArray:
         """Return the values of an operand on the exec grid; a constant has a single one.
@@ -74,6 +104,12 @@ class Columns:
     def fails(self, condition: Condition) -> BoolArray:
         """Return where a condition is known to be false."""
         return self._verdict(condition, False)
+
+    def truth(self, condition: Condition, bar: int) -> bool | None:
+        """Return the verdict at one exec bar, None where it is unknown."""
+        if self.holds(condition)[bar]:
+            return True
+        return False if self.fails(condition)[bar] else None
 
     def _verdict(self, condition: Condition, wanted: bool) -> BoolArray:
         known = self._verdicts.get((condition, wanted))

@@ -105,6 +105,10 @@ class Not(Group):
         return columns.holds(self.part)
 
     @override
+    def decided_by(self, truth: bool | None) -> bool | None:
+        return None if truth is None else not truth
+
+    @override
     def text(self) -> str:
         return "not"
 

@@ -125,3 +125,53 @@ def listed(
                 flag[i] |= v[i] == number
         for i in range(flag.size):
             flag[i] = (flag[i] == wanted) & (abs(v[i]) < np.inf)
+
+
+@compiled
+def counted(verdicts: NDArray[np.bool_], length: int, at_least: int, flags: NDArray[np.bool_]) -> None:
+    """Flag where at least `at_least` of the last `length` verdicts, this one included, are true."""
+    count = 0
+    for i in range(flags.size):
+        count += verdicts[i]
+        if i >= length:
+            count -= verdicts[i - length]
+        flags[i] = count >= at_least
+
+
+_NEVER = -(2**62)
+
+
+@compiled
+def sequenced(steps: NDArray[np.bool_], longest: int, open_past: bool, flags: NDArray[np.bool_]) -> None:
+    """Flag where the last step is true, and each step before it was at some place before the next one's.
+
+    Parameters
+    ----------
+    steps : bool[steps, places]
+        Where each step is true; there are at least two.
+    longest : int
+        Most places from the first step to the last.
+    open_past : bool
+        Whether any step may have been true at the places before the first.
+    flags : bool[places]
+    """
+    last = len(steps) - 1
+    # of the steps up to each one, done in order at places gone by: the latest place of the first of them
+    begun = np.full(last, _NEVER, np.int64)
+    if open_past:
+        for step in range(last):
+            begun[step] = -(step + 1)
+    for i in range(flags.size):
+        flags[i] = steps[last, i] & (i - begun[last - 1] <= longest)
+        for step in range(last - 1, 0, -1):
+            if steps[step, i]:
+                begun[step] = max(begun[step], begun[step - 1])
+        if steps[0, i]:
+            begun[0] = i
+
+
+@compiled
+def weighed(verdicts: NDArray[np.bool_], weight: int, sums: NDArray[np.int64]) -> None:
+    """Add `weight` to the sums where a verdict is true."""
+    for i in range(sums.size):
+        sums[i] += weight * verdicts[i]

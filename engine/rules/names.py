@@ -1,4 +1,10 @@
-"""Names in conditions: `close`, `close@htf`, `ema_fast`, `bands.lower`; `ema_fast[1]` is one bar back."""
+"""Names in conditions: `close`, `close@htf`, `ema_fast`, `bands.lower`; `ema_fast[1]` is one bar back.
+
+Beside features there are the prices and what else is known of the contract (`SOURCES`: open to volume, the
+means, funding_rate, open_interest, open_interest_change, mark_open to mark_close), of any timeframe of the
+card, each as it was at that timeframe's last close; and the calendar (`CALENDAR_FIELDS`) at the moment of
+the decision, the close of the exec bar, in UTC: hour 0 to 23, minute, weekday 0 (Monday) to 6 (Sunday).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +12,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.idea_card.features import SOURCES
+from engine.idea_card.features import CALENDAR_FIELDS, SOURCES
 from engine.idea_card.findings import did_you_mean
 from engine.idea_card.plain_words import as_number
+from engine.timeframes import Timeframe
+
+EXEC_ROLE = "exec"
+"""The role of the timeframe decisions are made on."""
 
 LARGEST_OFFSET = 10_000
 """Furthest a name may look back, in bars of its own timeframe."""
@@ -34,8 +44,8 @@ class UnknownName(Exception):
 class Reference:
     """A column of one timeframe, `offset` closed bars of that timeframe back.
 
-    `name` is the column's name in the feature frame ("ema_fast", "bands.lower", "close"), or one of the means
-    hl2, hlc3 and ohlc4, which a column source makes of the prices.
+    `name` is the column's name in the feature frame ("ema_fast", "bands.lower", "close"), or what a column
+    source makes of it: the means hl2, hlc3 and ohlc4, and the calendar's fields at the close of an exec bar.
     """
 
     name: str
@@ -56,13 +66,13 @@ class NameTable:
         Output names of each feature; `("",)` for a feature of a single output.
     feature_roles : mapping of str to str
         Role of the timeframe each feature is computed on.
-    roles : tuple of str
-        Roles of the card's timeframes, "exec" among them.
+    roles : mapping of str to Timeframe
+        The card's timeframes by role, "exec" among them.
     """
 
     features: Mapping[str, tuple[str, ...]]
     feature_roles: Mapping[str, str]
-    roles: tuple[str, ...]
+    roles: Mapping[str, Timeframe]
 
     def known(self) -> tuple[str, ...]:
         """Return every name that can be written, features first."""
@@ -71,7 +81,7 @@ class NameTable:
             for name, outputs in self.features.items()
             for output in outputs
         ]
-        return (*written, *SOURCES)
+        return (*written, *SOURCES, *CALENDAR_FIELDS)
 
     def resolve(self, text: str) -> Reference:
         """Return what `text` refers to; a price without a role is one of the exec timeframe.
@@ -101,6 +111,8 @@ class NameTable:
             return self._feature(name, output, role, offset)
         if name in SOURCES and output is None:
             return self._price(name, role, offset)
+        if name in CALENDAR_FIELDS and output is None:
+            return self._calendar(name, role, offset)
         raise UnknownName("is neither a feature of this card nor a price", did_you_mean(text, self.known()))
 
     def _feature(self, name: str, output: str | None, role: str | None, offset: int) -> Reference:
@@ -123,4 +135,11 @@ class NameTable:
     def _price(self, name: str, role: str | None, offset: int) -> Reference:
         if role is not None and role not in self.roles:
             raise UnknownName(f"the card has no timeframe {role}", did_you_mean(role, self.roles))
-        return Reference(name, role or "exec", offset)
+        return Reference(name, role or EXEC_ROLE, offset)
+
+    def _calendar(self, name: str, role: str | None, offset: int) -> Reference:
+        if role is not None:
+            raise UnknownName(
+                f"gives {name} a timeframe, and it is that of the decision", f"leave out @{role}"
+            )
+        return Reference(name, EXEC_ROLE, offset)

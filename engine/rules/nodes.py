@@ -13,17 +13,30 @@ A new kind of condition is a class with `holds`, `fails` and what its base asks 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, override
 
 import numpy as np
 
 from engine.rules.columns import BoolArray, Columns, FloatArray
 from engine.rules.names import Reference
+from engine.timeframes import Timeframe
 
 if TYPE_CHECKING:
     from engine.rules.operands import Operand
 
+
+@dataclass(frozen=True)
+class Lookback:
+    """A column that is read, and for how long before a decision windows go on reading it, in milliseconds."""
+
+    reference: Reference
+    before_ms: int = 0
+
+
+MISSING = object()
+"""Stands for a key that is not there, where that is noted already."""
 
 CONDITION_SCHEMA: dict[str, Any] = {"$ref": "#/$defs/Condition"}
 OPERAND_SCHEMA: dict[str, Any] = {"$ref": "#/$defs/Operand"}
@@ -42,6 +55,32 @@ class NodeParser(Protocol):
 
     def two_operands(self, raw: Any, where: str, meaning: str) -> tuple[Operand, Operand] | None:
         """Return the operands of a list of two, which is called `meaning` in the problem noted else."""
+        ...
+
+    def block(
+        self, raw: Any, where: str, needed: tuple[str, ...], choice: tuple[str, ...] = ()
+    ) -> Mapping[str, Any] | None:
+        """Return the keys of a block, or None if `raw` is none; a problem is noted for each that is wrong.
+
+        All of `needed` should be there, and one of `choice`. What is missing is `MISSING` in what is
+        returned, so that the rest can be read for its own problems: whatever reads it gives None.
+        """
+        ...
+
+    def number(self, raw: Any, where: str) -> float | None:
+        """Return the finite number that `raw` says, or None if it says none (then a problem is noted)."""
+        ...
+
+    def whole(self, raw: Any, where: str, at_most: int) -> int | None:
+        """Return the whole number from 1 to `at_most` that `raw` says, or None (then a problem is noted)."""
+        ...
+
+    def timeframe(self, raw: Any, where: str) -> Timeframe | None:
+        """Return the timeframe of the role that `raw` names, or None (then a problem is noted)."""
+        ...
+
+    def setup(self, raw: Any, where: str) -> Condition | None:
+        """Return the condition of the setup that `raw` names, or None (then a problem is noted)."""
         ...
 
     def problem(self, where: str, problem: str, way_out: str, value: object = None) -> None:
@@ -79,7 +118,33 @@ class Condition(ABC):
 
     def looks_at_position(self) -> bool:
         """Return whether the condition reads the state of the open position, as only an exit rule may."""
-        return any(part.looks_at_position() for part in (*self.conditions(), *self.operands()))
+        parts: Iterable[Condition | Operand] = (*self.conditions(), *self.operands())
+        return any(part.looks_at_position() for part in parts)
+
+    def before_ms(self) -> int:
+        """Return how long before a decision the conditions this one is made of are still looked at."""
+        return 0
+
+    def lookbacks(self) -> frozenset[Lookback]:
+        """Return every column the condition reads, and for how long before a decision."""
+        own = (Lookback(reference) for part in self.operands() for reference in part.references())
+        inner: frozenset[Lookback] = frozenset().union(*(part.lookbacks() for part in self.conditions()))
+        before = self.before_ms()
+        return frozenset(own).union(Lookback(each.reference, each.before_ms + before) for each in inner)
+
+    def looked_at(self, columns: Columns, bar: int) -> tuple[tuple[Condition, int], ...]:
+        """Return the conditions that tell why this one has its verdict at an exec bar, and at which bars."""
+        del columns
+        return tuple((part, bar) for part in self.conditions())
+
+    def decided_by(self, truth: bool | None) -> bool | None:
+        """Return the verdict a part has where it is a reason for this condition's own."""
+        return truth
+
+    def remark(self, columns: Columns, bar: int) -> str:
+        """Return what a person would want to know of the verdict at an exec bar beside its parts."""
+        del columns, bar
+        return ""
 
 
 class Leaf(Condition):

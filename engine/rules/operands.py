@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from functools import reduce
 from typing import override
 
@@ -73,30 +74,41 @@ class Column(Operand):
         return self.written
 
 
+class Takes(Enum):
+    """How many operands a calculation has, and so how it is written."""
+
+    ONE = "one"  # {abs: a}
+    TWO = "two"  # {"-": [a, b]}
+    SEVERAL = "several"  # {"+": [a, b, ...]}
+
+
 @dataclass(frozen=True)
 class Calculation:
-    """What an arithmetic operator does, and how many operands it takes."""
+    """What an operator of a calculation does."""
 
-    apply: Callable[[FloatArray, FloatArray], FloatArray]
-    chains: bool
-    """Whether more than two operands may follow one another."""
-    divides: bool = False
-    """Whether an infinite second operand, which counts as missing, could give a finite result."""
+    apply: Callable[..., FloatArray]
+    """Of one array, or of two; several operands are taken from left to right."""
+    takes: Takes
+    hides_infinity: bool = False
+    """Whether an infinite operand, which counts as missing, could give a finite result."""
 
 
 CALCULATIONS: dict[str, Calculation] = {
-    "+": Calculation(np.add, chains=True),
-    "-": Calculation(np.subtract, chains=False),
-    "*": Calculation(np.multiply, chains=True),
-    "/": Calculation(np.divide, chains=False, divides=True),
+    "+": Calculation(np.add, Takes.SEVERAL),
+    "-": Calculation(np.subtract, Takes.TWO),
+    "*": Calculation(np.multiply, Takes.SEVERAL),
+    "/": Calculation(np.divide, Takes.TWO, hides_infinity=True),
     # the remainder has the sign of the divisor, as in Python
-    "%": Calculation(np.mod, chains=False, divides=True),
+    "%": Calculation(np.mod, Takes.TWO, hides_infinity=True),
+    "min": Calculation(np.minimum, Takes.SEVERAL, hides_infinity=True),
+    "max": Calculation(np.maximum, Takes.SEVERAL, hides_infinity=True),
+    "abs": Calculation(np.abs, Takes.ONE),
 }
 
 
 @dataclass(frozen=True)
 class Arithmetic(Operand):
-    """`{operator: [first, second, ...]}`, from left to right.
+    """`{operator: [first, second, ...]}`, from left to right, and `{abs: operand}`.
 
     Missing where an operand is missing and where the result is not finite (a division by zero).
     """
@@ -108,9 +120,11 @@ class Arithmetic(Operand):
     def values(self, columns: Columns) -> FloatArray:
         calculation = CALCULATIONS[self.operator]
         every = [columns.values(part) for part in self.parts]
-        if calculation.divides:
-            every[1:] = [_nan_where_infinite(divisor) for divisor in every[1:]]
+        if calculation.hides_infinity:
+            every = [_nan_where_infinite(each) for each in every]
         with np.errstate(all="ignore"):
+            if calculation.takes is Takes.ONE:
+                return calculation.apply(*every)
             return reduce(calculation.apply, every)
 
     @override
@@ -123,6 +137,8 @@ class Arithmetic(Operand):
 
     @override
     def text(self) -> str:
+        if self.operator.isalpha():
+            return f"{self.operator}({', '.join(part.text() for part in self.parts)})"
         return "(" + f" {self.operator} ".join(part.text() for part in self.parts) + ")"
 
 

@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from engine.idea_card.position_state import PositionState
 from engine.rules.comparisons import Between, Comparison, Near, OneOf
 from engine.rules.groups import All, AtLeastOne, Not
 from engine.rules.nodes import Condition
 from engine.rules.operands import Arithmetic, Number, Operand
-from engine.rules.position_values import Captured, PositionState, PositionValue
+from engine.rules.position_values import Captured, PositionValue
+from engine.rules.setups import Setup
 from engine.rules.tags import Tagged
 
 MOST_STEPS = 128
@@ -131,10 +133,14 @@ def position_program(
     """
     compiler = _Compiler(tuple(captures))
     code: _Code = []
-    named = rule.rules if isinstance(rule, Tagged) else (("", rule),)
-    for tag, condition in named:
+    parts = (
+        [(tag_number(tag.name), tag.condition) for tag in rule.tags]
+        if isinstance(rule, Tagged)
+        else [(0, rule)]
+    )
+    for number, condition in parts:
         code += compiler.condition(condition)
-        code.append((Step.RESULT, float(tag_number(tag) if tag else 0)))
+        code.append((Step.RESULT, float(number)))
     return PositionProgram(tuple(code), tuple(compiler.rows))
 
 
@@ -169,6 +175,9 @@ class _Compiler:
 
     def negated(self, node: Not) -> _Code:
         return [*self.condition(node.part), (Step.NOT, 0.0)]
+
+    def named(self, node: Setup) -> _Code:
+        return self.condition(node.condition)
 
     def compared(self, node: Comparison) -> _Code:
         return [*self._operands(node), (Step.RELATED, float(_RELATIONS[node.operator]))]
@@ -215,6 +224,7 @@ _CONDITIONS: dict[type[Condition], Any] = {
     All: _Compiler.all_of,
     AtLeastOne: _Compiler.any_of,
     Not: _Compiler.negated,
+    Setup: _Compiler.named,
     Comparison: _Compiler.compared,
     Between: _Compiler.between,
     OneOf: _Compiler.one_of,

@@ -1,4 +1,4 @@
-"""Reading what only exit rules may say: the names of the open position, and of values captured at its entry."""
+"""Reading what only exit rules may say: the open position's state, and the values captured at its entry."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ class PositionReader(Reader):
             self.problem(where, problem, "use it in exit_long or exit_short", text)
             return None
         if text != name:
-            problem = f"{name} is the position's at the close that is decided at, on no other bar or timeframe"
+            problem = (
+                f"{name} is the position's at the close that is decided at, on no other bar or timeframe"
+            )
             self.problem(where, problem, f"write {name}", text)
             return None
         return PositionValue(_STATES[name]) if name in _STATES else Captured(name)
@@ -77,7 +79,9 @@ class PositionReader(Reader):
                 f"{word} is worked out over the bars of the market, and the position's state is known at the "
                 "close that is decided at only"
             )
-            way_out = "compare the position's values with >, <, between, in or near_…, and leave this to prices"
+            way_out = (
+                "compare the position's values with >, <, between, in or near_…, and leave this to prices"
+            )
             self.problem(where, problem, way_out)
             return False
         return True

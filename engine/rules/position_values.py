@@ -7,28 +7,14 @@ a pass over the market alone they are missing. `Columns` can be told what they a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import override
 
 import numpy as np
 
+from engine.idea_card.position_state import PositionState
 from engine.rules.columns import Columns, FloatArray
 from engine.rules.names import Reference
 from engine.rules.operands import Operand
-
-
-class PositionState(StrEnum):
-    """What an exit rule may ask of the open position, as it is at an exec bar's close."""
-
-    BARS_IN_TRADE = "bars_in_trade"
-    """Exec bars since the entry, the bar of the entry included: 1 at the close of that bar."""
-    UNREALISED_R = "unrealised_r"
-    """Way of the close from the average entry price, in units of the initial risk (the distance of the first
-    stop from it); above 0 is a gain, before costs. Missing without a stop."""
-    UNREALISED_PCT = "unrealised_pct"
-    """The same in percent of the average entry price."""
-    ENTRY_PRICE = "entry_price"
-    """Average price of the fills that entered the position, USDT."""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.rules.names import Reference
-from engine.rules.nodes import Condition
+from engine.rules.nodes import Condition, Lookback
 from engine.rules.operands import Operand
 from engine.rules.tags import tags_of
 
 RULE_NAMES = ("entry_long", "exit_long", "entry_short", "exit_short")
+EXIT_RULES = frozenset(("exit_long", "exit_short"))
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,12 @@ class RuleSet:
     def references(self) -> frozenset[Reference]:
         """Return every column the rules read."""
         captured = (operand for _, operand in self.captures)
-        return frozenset().union(*(part.references() for part in (*self.conditions().values(), *captured)))
+        parts: Iterable[Condition | Operand] = (*self.conditions().values(), *captured)
+        return frozenset().union(*(part.references() for part in parts))
+
+    def lookbacks(self) -> frozenset[Lookback]:
+        """Return every column the conditions read, and for how long before a decision."""
+        return frozenset().union(*(condition.lookbacks() for condition in self.conditions().values()))
 
     def tags(self) -> tuple[str, ...]:
         """Return every tag once, in the order of the rules; a tag's number is its place here, from 1."""

@@ -9,12 +9,13 @@ from typing import Any
 from engine.idea_card.schema import card_schema
 from engine.rules.language import GROUP_CLASSES, LEAF_CLASSES
 from engine.rules.nodes import CONDITION_SCHEMA, OPERAND_SCHEMA
-from engine.rules.operands import CALCULATIONS
+from engine.rules.operands import CALCULATIONS, Takes
+from engine.rules.tags import TAG_SCHEMA
 
 
 def full_card_schema() -> dict[str, Any]:
     """Return the JSON schema of an IdeaCard, conditions included."""
-    return card_schema({"Condition": _condition(), "Operand": _operand()})
+    return card_schema({"Rule": _rule(), "Condition": _condition(), "Operand": _operand()})
 
 
 def write_card_schema(path: Path) -> None:
@@ -25,6 +26,13 @@ def write_card_schema(path: Path) -> None:
 def card_schema_text() -> str:
     """Return the schema as the text of its file."""
     return json.dumps(full_card_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _rule() -> dict[str, Any]:
+    return {
+        "description": "A condition, or several with a tag each.",
+        "anyOf": [TAG_SCHEMA, CONDITION_SCHEMA],
+    }
 
 
 def _condition() -> dict[str, Any]:
@@ -46,11 +54,9 @@ def _condition() -> dict[str, Any]:
 
 
 def _operand() -> dict[str, Any]:
-    calculations = {
-        key: {"type": "array", "items": OPERAND_SCHEMA, "minItems": 2}
-        | ({} if calculation.chains else {"maxItems": 2})
-        for key, calculation in CALCULATIONS.items()
-    }
+    several = {"type": "array", "items": OPERAND_SCHEMA, "minItems": 2}
+    shapes = {Takes.ONE: OPERAND_SCHEMA, Takes.TWO: several | {"maxItems": 2}, Takes.SEVERAL: several}
+    calculations = {key: shapes[calculation.takes] for key, calculation in CALCULATIONS.items()}
     return {
         "description": "A number, a name (close, close@htf, ema_fast, bands.lower, each with an offset as in "
         "ema_fast[1]), or a calculation.",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, override
 
 import numpy as np
 
+from engine.idea_card.signal_rules import TAGS
 from engine.rules.columns import BoolArray, Columns
 from engine.rules.nodes import CONDITION_SCHEMA, Condition
 
-TAGS = "tags"
-"""The key that tags stand under, at the top of a rule and nowhere else."""
+NAME_OF_A_TAG = re.compile(r"[a-z][a-z0-9_]*")
 
 TAG_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -22,7 +23,7 @@ TAG_SCHEMA: dict[str, Any] = {
             "description": "Conditions by tag. The rule holds where one of them does; the first that holds, "
             "in this order, gives the trade its tag.",
             "additionalProperties": CONDITION_SCHEMA,
-            "propertyNames": {"pattern": "^[a-z][a-z0-9_]*$"},
+            "propertyNames": {"pattern": f"^{NAME_OF_A_TAG.pattern}$"},
             "minProperties": 1,
         }
     },
@@ -32,13 +33,37 @@ TAG_SCHEMA: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
+class Tag(Condition):
+    """One of the conditions of a rule, with its tag."""
+
+    name: str
+    condition: Condition
+
+    @override
+    def holds(self, columns: Columns) -> BoolArray:
+        return columns.holds(self.condition)
+
+    @override
+    def fails(self, columns: Columns) -> BoolArray:
+        return columns.fails(self.condition)
+
+    @override
+    def conditions(self) -> tuple[Condition, ...]:
+        return (self.condition,)
+
+    @override
+    def text(self) -> str:
+        return f"tag {self.name}"
+
+
+@dataclass(frozen=True)
 class Tagged(Condition):
     """A rule of several tagged conditions: it holds where one of them does.
 
     The first that holds, in the order of the card, gives the trade its tag.
     """
 
-    rules: tuple[tuple[str, Condition], ...]
+    tags: tuple[Tag, ...]
 
     @override
     def holds(self, columns: Columns) -> BoolArray:
@@ -50,16 +75,16 @@ class Tagged(Condition):
 
     @override
     def conditions(self) -> tuple[Condition, ...]:
-        return tuple(condition for _, condition in self.rules)
+        return self.tags
 
     @override
     def text(self) -> str:
-        return f"first of {', '.join(tag for tag, _ in self.rules)}"
+        return f"first of {', '.join(tag.name for tag in self.tags)}"
 
 
 def tags_of(rule: Condition | None) -> tuple[str, ...]:
     """Return the tags of a rule in their order; none for a rule without."""
-    return tuple(tag for tag, _ in rule.rules) if isinstance(rule, Tagged) else ()
+    return tuple(tag.name for tag in rule.tags) if isinstance(rule, Tagged) else ()
 
 
 def is_tagged(raw: Any) -> bool:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import SimulationError
+from engine.idea_card.features import CALENDAR_FIELDS
+from engine.market_data.calendar import calendar_column
 from engine.market_data.price_columns import DERIVED_PRICES, price_column
 from engine.runtime.alignment import EXEC_ROLE, Alignment, shifted
 from engine.timeframes import Timeframe, format_utc
@@ -161,6 +163,18 @@ class MultiTFFeedStore:
         self.feed(role)
         return self._alignments[role].last_closed_index
 
+    def closes(self, role: str) -> IntArray:
+        """Return when each bar of a timeframe closes, epoch ms, int64[its bars]."""
+        return self.feed(role).ts_close
+
+    def visible_from(self, role: str) -> IntArray:
+        """Return the exec bar at whose close each bar of a timeframe is first visible, int64[its bars].
+
+        The number of exec bars where a bar is not visible at any.
+        """
+        self.feed(role)
+        return self._alignments[role].visible_from
+
     def row_at(self, bar_index: int, role: str) -> int:
         """Return one value of what `last_closed_index` returns, without computing the rest."""
         self.feed(role)
@@ -172,7 +186,7 @@ class MultiTFFeedStore:
         Parameters
         ----------
         name : str
-            A column of that role's feed.
+            A column of that role's feed; of "exec", also a field of the calendar, at the bars' closes.
         role : str
         offset : int
             How many bars back, counted in bars of that role's own timeframe.
@@ -201,6 +215,8 @@ class MultiTFFeedStore:
     def _values(self, name: str, role: str) -> FloatArray:
         feed = self.feed(role)
         if name not in feed:
+            if name in CALENDAR_FIELDS and role == EXEC_ROLE:
+                return calendar_column(name, feed.ts_close)
             elsewhere = [other for other in self._feeds if name in self._feeds[other]]
             if elsewhere:
                 raise SimulationError(

@@ -20,6 +20,7 @@ from engine.idea_card.features import FeatureSpec
 from engine.idea_card.load import load_cards, load_space
 from engine.idea_card.yaml_source import key_path
 from engine.rules.names import NameTable, Reference, UnknownName
+from engine.rules.nodes import Lookback
 from engine.rules.parse import parse_signal_rules
 from engine.rules.rule_set import RuleSet
 from engine.strategies.planned import PlannedStrategy, plan_strategy
@@ -78,12 +79,16 @@ class CardPlan:
 
     def warmup_bars(self, role: str) -> int:
         """Return how many bars of `role` pass before everything the card looks at there has a value."""
+        lookbacks = self.rules.lookbacks().union(Lookback(each) for each in self.references())
         needed = [
-            reference.offset + self._warmup(reference.name)
-            for reference in self.references()
-            if reference.role == role
+            each.reference.offset + self._warmup(each.reference.name) + self._bars_in(each.before_ms, role)
+            for each in lookbacks
+            if each.reference.role == role
         ]
         return max(needed, default=0)
+
+    def _bars_in(self, length_ms: int, role: str) -> int:
+        return -(-length_ms // self.card.timeframes.timeframe(role).ms)
 
     def _warmup(self, column: str) -> int:
         feature = self.card.features.get(column.partition(".")[0])
@@ -121,7 +126,7 @@ def plan_card(card: IdeaCard, strategies: StrategyRegistry = STRATEGIES) -> Card
     names = NameTable(
         features={name: feature_outputs(feature) for name, feature in card.features.items()},
         feature_roles={name: feature.tf for name, feature in card.features.items()},
-        roles=tuple(card.timeframes.roles()),
+        roles=card.timeframes.roles(),
     )
     problems = _level_problems(card, names)
     choice = card.signal_rules.strategy

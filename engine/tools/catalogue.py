@@ -17,6 +17,7 @@ from engine.tools import (
     cards,
     data,
     demo,
+    explain,
     portfolio,
     project,
     promotions,
@@ -35,7 +36,10 @@ ENTRY_POINT_GROUP = "trade.tools"
 def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
-    for room in (backtest, cards, data, portfolio, project, promotions, reports, strategies, sweep, universe):
+    rooms = (
+        backtest, cards, data, explain, portfolio, project, promotions, reports, strategies, sweep, universe,
+    )  # fmt: skip
+    for room in rooms:
         for spec in room.TOOLS:
             registry.register(spec)
     registry.register(demo.demo_tool(registry))

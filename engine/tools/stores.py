@@ -30,6 +30,6 @@ def promotion_ledger(settings: TradeSettings) -> PromotionLedger:
 
 def market_client(settings: TradeSettings) -> BybitMarketClient:
     """Return a client of the exchange's public market data."""
-    from engine.exchange.client import BybitMarketClient
+    from engine.exchange.connect import shared_market_client
 
-    return BybitMarketClient(settings.exchange_url)
+    return shared_market_client(settings.exchange_url, settings.request_limit_file)

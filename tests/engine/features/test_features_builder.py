@@ -232,7 +232,8 @@ from engine.features.registry import INDICATORS
 from engine.features.spec import Implementation
 from engine.idea_card.features import FeatureSpec
 
-columns = {name: np.arange(1.0, 90.0) for name in ("open", "high", "low", "close", "volume")}
+names = {name for entry in INDICATORS.values() for name in (*entry.inputs, "close")}
+columns = {name: np.arange(1.0, 90.0) for name in names}
 for params in {params}:
     if INDICATORS[params[0]].implementation is Implementation.OURS:
         source = "close" if INDICATORS[params[0]].takes_source else None

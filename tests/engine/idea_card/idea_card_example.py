@@ -67,6 +67,29 @@ REMOVED = _Removed()
 type Path_ = tuple[str | int, ...]
 
 
+WINDOWS = """\
+setups:
+  pullback:
+    sequence:
+      steps:
+        - [low, "<=", {min: [ema_fast, {abs: open_interest_change}]}]
+        - [close, ">", ema_fast]
+      within: {duration: 4h, tf: mtf}
+  steady: {holds_for: {when: [close, ">", ema_fast], bars: 3, tf: htf}}
+  recent: {occurred_within: {when: {setup: pullback}, bars: 8, tf: exec}}
+  often: {count_true: {when: [hlc3, ">", ema_fast], duration: 90m, tf: exec, at_least: 2}}
+  enough:
+    score:
+      weights:
+        - {weight: 2, when: {setup: recent}}
+        - {weight: -1, when: {any: [{setup: steady}, {not: {setup: often}}]}}
+      at_least: 1.5
+entry_long:
+  - {setup: enough}
+  - [{max: [hour, "mark_close@htf[1]"]}, near_abs, [funding_rate, 3]]
+"""
+
+
 def plain_example() -> Any:
     """Return the example as plain data, fresh."""
     return yaml.safe_load(EXAMPLE)
@@ -91,6 +114,7 @@ def everything() -> Any:
         "weekdays": ["mon", "tue", "fri"],
         "close_outside": True,
     }
+    data["signal_rules"] |= yaml.safe_load(WINDOWS)
     data["risk_model"] = {
         "stop_loss": {
             "type": "structure",

@@ -289,6 +289,8 @@ BLOCKS = {
     "no cap": (("risk_model", "max_notional_usdt"), None),
     "no time limit": (("position_policy", "max_bars_in_trade"), None),
     "no exit": (("signal_rules", "exit_long"), None),
+    "captures": (("signal_rules", "captures"), {"atr_then": "atr"}),
+    "setups": (("signal_rules", "setups"), {"rising": ["close", ">", "open"]}),
     "another symbol": (("symbols",), ["BTCUSDT", "1000PEPEUSDT", "ETHUSDT"]),
     "another feature": (
         ("features", "extra"),

@@ -14,13 +14,15 @@ from engine.rules.compile import evaluate
 from engine.rules.names import NameTable
 from engine.rules.nodes import Condition
 from engine.rules.parse import parse_signal_rules
+from engine.timeframes import Timeframe
 
 EXEC_BARS_IN = {"exec": 1, "mtf": 2, "htf": 4}
+TIMEFRAMES = {"exec": Timeframe.M15, "mtf": Timeframe.M30, "htf": Timeframe.H1}
 
 NAMES = NameTable(
     features={"fast": ("",), "slow": ("",), "mid": ("",), "bands": ("lower", "upper"), "trend": ("",)},
     feature_roles={"fast": "exec", "slow": "exec", "mid": "mtf", "bands": "mtf", "trend": "htf"},
-    roles=("exec", "mtf", "htf"),
+    roles=TIMEFRAMES,
 )
 
 

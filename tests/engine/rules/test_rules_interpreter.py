@@ -1,17 +1,31 @@
 """The compiled arrays against a slow interpreter that walks the raw condition bar by bar.
 
-It shares nothing with the engine but the words of the language, and reads no bar that is not closed.
+It shares nothing with the engine but the words of the language, and sees of the market what a snapshot of
+each bar shows: no bar that is not closed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rules_market import EXEC_BARS_IN, Market, truth
+from rules_market import NAMES, TIMEFRAMES
 
+from engine.idea_card.signal_rules import SignalRules
+from engine.rules.compile import evaluate
+from engine.rules.parse import parse_signal_rules
+from engine.runtime.feed import FeedStore, MultiTFFeedStore
+from engine.runtime.snapshot import RuntimeSnapshotView
+
+MINUTE = 60_000
+START = 1_704_067_200_000  # 2024-01-01T00:00Z, a Monday
 ROLE_OF = {
     "fast": "exec",
     "slow": "exec",
@@ -20,104 +34,202 @@ ROLE_OF = {
     "bands.upper": "mtf",
     "trend": "htf",
 }
-OPERATORS = (">", "<", ">=", "<=", "==", "!=", "cross_above", "cross_below", "between", "in", "near")
 PRICES = ("open", "high", "low", "close", "volume")
 MEANS = {"hl2": ("high", "low"), "hlc3": ("high", "low", "close"), "ohlc4": ("open", "high", "low", "close")}
+OF_CONTRACT = ("funding_rate", "open_interest", "open_interest_change", "mark_close")
+CALENDAR = ("hour", "minute", "weekday")
+MS_OF = {role: timeframe.ms for role, timeframe in TIMEFRAMES.items()}
+SETUPS = ("first", "second")
+MINUTES_IN = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 
-type Columns = dict[str, dict[str, list[float]]]
 type Truth = bool | None
 
 
-def name_at(written: str, bar: int, columns: Columns) -> float | None:
-    head, _, offset = written.rstrip("]").partition("[")
-    name, _, role = head.partition("@")
-    role = role or ROLE_OF.get(name, "exec")
-    index = (bar + 1) // EXEC_BARS_IN[role] - 1 - int(offset or 0)
-    if index < 0:
-        return None
-    values = [columns[role][part][index] for part in MEANS.get(name, (name,))]
-    if not all(map(math.isfinite, values)):
-        return None
-    total = values[0]
-    for value in values[1:]:
-        total += value
-    return total / len(values)
+@dataclass
+class Interpreter:
+    """Says what a raw condition is at a bar, from the snapshots of that bar and those before it."""
 
+    feeds: MultiTFFeedStore
+    setups: dict[str, Any]
+    known: dict[tuple[int, int], Truth] = field(default_factory=dict)
 
-def value_at(raw: Any, bar: int, columns: Columns) -> float | None:
-    if isinstance(raw, str):
-        return name_at(raw, bar, columns)
-    if isinstance(raw, int | float):
-        return float(raw)
-    [(operator, parts)] = raw.items()
-    values = [value_at(part, bar, columns) for part in parts]
-    result = values[0]
-    for value in values[1:]:
-        if result is None or value is None:
+    def __post_init__(self) -> None:
+        self.views = [RuntimeSnapshotView(self.feeds, bar) for bar in range(len(self.feeds))]
+
+    def name_at(self, written: str, bar: int) -> float | None:
+        head, _, offset = written.rstrip("]").partition("[")
+        name, _, role = head.partition("@")
+        back = int(offset or 0)
+        if name in CALENDAR:
+            if bar < back:
+                return None
+            moment = datetime.fromtimestamp(self.views[bar - back].ts_close / 1000, tz=UTC)
+            return {"hour": moment.hour, "minute": moment.minute, "weekday": moment.weekday()}[name]
+        role = role or ROLE_OF.get(name, "exec")
+        parts = [self.views[bar].value(part, role, back) for part in MEANS.get(name, (name,))]
+        if not all(map(math.isfinite, parts)):
             return None
-        if operator in "/%" and value == 0:
+        total = parts[0]
+        for part in parts[1:]:
+            total += part
+        return total / len(parts)
+
+    def value_at(self, raw: Any, bar: int) -> float | None:
+        if isinstance(raw, str):
+            return self.name_at(raw, bar)
+        if isinstance(raw, int | float):
+            return float(raw)
+        [(operator, inner)] = raw.items()
+        if operator == "abs":
+            value = self.value_at(inner, bar)
+            return None if value is None else abs(value)
+        parts = [self.value_at(part, bar) for part in inner]
+        if operator in ("min", "max"):
+            chosen = min if operator == "min" else max
+            return None if None in parts else chosen(parts)
+        result = parts[0]
+        for value in parts[1:]:
+            if result is None or value is None:
+                return None
+            if operator in "/%" and value == 0:
+                return None
+            if operator == "+":
+                result = result + value
+            elif operator == "-":
+                result = result - value
+            elif operator == "*":
+                result = result * value
+            elif operator == "/":
+                result = result / value
+            else:
+                result = result % value
+        return result if result is None or math.isfinite(result) else None
+
+    def leaf_at(self, raw: Any, bar: int) -> Truth:
+        left, operator, right = raw
+        if operator in ("cross_above", "cross_below"):
+            if bar == 0:
+                return None
+            four = [self.value_at(side, at) for side in (left, right) for at in (bar - 1, bar)]
+            if None in four:
+                return None
+            a_before, a_now, b_before, b_now = four
+            if operator == "cross_above":
+                return a_before <= b_before and a_now > b_now
+            return a_before >= b_before and a_now < b_now
+        value = self.value_at(left, bar)
+        if operator == "in":
+            return None if value is None else value in [float(number) for number in right]
+        others = [self.value_at(item, bar) for item in (right if isinstance(right, list) else [right])]
+        if value is None or None in others:
             return None
-        if operator == "+":
-            result = result + value
-        elif operator == "-":
-            result = result - value
-        elif operator == "*":
-            result = result * value
-        elif operator == "/":
-            result = result / value
+        if operator == "between":
+            return others[0] <= value <= others[1]
+        if operator == "near_pct":
+            return abs(value - others[0]) <= abs(others[0]) * others[1] / 100
+        if operator == "near_abs":
+            return abs(value - others[0]) <= others[1]
+        return {
+            ">": value > others[0],
+            "<": value < others[0],
+            ">=": value >= others[0],
+            "<=": value <= others[0],
+            "==": value == others[0],
+            "!=": value != others[0],
+        }[operator]
+
+    def at(self, raw: Any, bar: int) -> Truth:
+        key = id(raw), bar
+        if key not in self.known:
+            self.known[key] = self._at(raw, bar)
+        return self.known[key]
+
+    def _at(self, raw: Any, bar: int) -> Truth:
+        if isinstance(raw, list) and isinstance(raw[1] if len(raw) == 3 else None, str):
+            return self.leaf_at(raw, bar)
+        if isinstance(raw, list):
+            return every([self.at(part, bar) for part in raw])
+        [(key, inner)] = raw.items()
+        if key == "setup":
+            return self.at(self.setups[inner], bar)
+        if key == "not":
+            return negated(self.at(inner, bar))
+        if key == "all":
+            return every([self.at(part, bar) for part in inner])
+        if key == "any":
+            return negated(every([negated(self.at(part, bar)) for part in inner]))
+        if key == "score":
+            return self.score_at(inner, bar)
+        if key == "sequence":
+            return self.sequence_at(inner, bar)
+        return self.window_at(key, inner, bar)
+
+    def score_at(self, inner: Any, bar: int) -> Truth:
+        known, unknown = 0.0, []
+        for part in inner["weights"]:
+            truth = self.at(part["when"], bar)
+            known += part["weight"] if truth else 0
+            unknown += [part["weight"]] if truth is None else []
+        worst, best = (known + sum(w for w in unknown if (w > 0) is up) for up in (False, True))
+        if worst >= inner["at_least"]:
+            return True
+        return False if best < inner["at_least"] else None
+
+    def window_at(self, key: str, inner: Any, bar: int) -> Truth:
+        truths = [self.place_at(inner["when"], place) for place in self.places(inner, bar, 0)]
+        needed = {"holds_for": len(truths), "occurred_within": 1}.get(key) or inner["at_least"]
+        if truths.count(True) >= needed:
+            return True
+        return False if truths.count(True) + truths.count(None) < needed else None
+
+    def sequence_at(self, inner: Any, bar: int) -> Truth:
+        places = self.places(inner["within"], bar, 1)[::-1]  # the earliest first
+
+        def chained(counts: Callable[[Truth], bool]) -> bool:
+            done = 0  # every way through the places: how many steps each has behind it
+            ways = {done}
+            for number, place in enumerate(places):
+                further = set(ways)
+                for done in ways:
+                    last = done == len(inner["steps"]) - 1
+                    if last != (number == len(places) - 1):
+                        continue
+                    if counts(self.place_at(inner["steps"][done], place)):
+                        further.add(done + 1)
+                ways = further
+            return len(inner["steps"]) in ways
+
+        if chained(lambda truth: truth is True):
+            return True
+        return None if chained(lambda truth: truth is not False) else False
+
+    def place_at(self, raw: Any, place: int | None) -> Truth:
+        return None if place is None else self.at(raw, place)
+
+    def places(self, span: Any, bar: int, more: int) -> list[int | None]:
+        """Return the exec bars a span is looked at, the latest first; None where it never was."""
+        role, view = span["tf"], self.views[bar]
+        closes = [int(close) for close in self.feeds.feed(role).ts_close if close <= view.ts_close]
+        if "bars" in span:
+            wanted = closes[::-1][: span["bars"] + more]
+            wanted += [None] * (span["bars"] + more - len(wanted))
         else:
-            result = result % value
-    return result if result is None or math.isfinite(result) else None
+            length = int(span["duration"][:-1]) * MINUTES_IN[span["duration"][-1]] * MINUTE
+            latest = view.ts_close // MS_OF[role] * MS_OF[role]
+            grid = [latest - back * MS_OF[role] for back in range(length // MS_OF[role] + more)]
+            wanted = [close if close in closes else None for close in grid]
+        by_close = {each.ts_close: number for number, each in enumerate(self.views[: bar + 1])}
+        return [by_close.get(close) for close in wanted]
 
 
-def leaf_at(raw: list[Any], bar: int, columns: Columns) -> Truth:
-    left, operator, right = raw
-    if operator in ("cross_above", "cross_below"):
-        if bar == 0:
-            return None
-        four = [value_at(side, at, columns) for side in (left, right) for at in (bar - 1, bar)]
-        if None in four:
-            return None
-        a_before, a_now, b_before, b_now = four
-        if operator == "cross_above":
-            return a_before <= b_before and a_now > b_now
-        return a_before >= b_before and a_now < b_now
-    value = value_at(left, bar, columns)
-    if operator == "in":
-        return None if value is None else value in [float(number) for number in right]
-    others = [value_at(item, bar, columns) for item in (right if isinstance(right, list) else [right])]
-    if value is None or None in others:
-        return None
-    if operator == "between":
-        return others[0] <= value <= others[1]
-    if operator == "near_pct":
-        return abs(value - others[0]) <= abs(others[0]) * others[1] / 100
-    if operator == "near_abs":
-        return abs(value - others[0]) <= others[1]
-    return {
-        ">": value > others[0],
-        "<": value < others[0],
-        ">=": value >= others[0],
-        "<=": value <= others[0],
-        "==": value == others[0],
-        "!=": value != others[0],
-    }[operator]
+def every(truths: list[Truth]) -> Truth:
+    if False in truths:
+        return False
+    return None if None in truths else True
 
 
-def truth_at(raw: Any, bar: int, columns: Columns) -> Truth:
-    if isinstance(raw, list) and isinstance(raw[1] if len(raw) == 3 else None, str):
-        return leaf_at(raw, bar, columns)
-    if isinstance(raw, list):
-        raw = {"all": raw}
-    [(key, inner)] = raw.items()
-    if key == "not":
-        part = truth_at(inner, bar, columns)
-        return None if part is None else not part
-    parts = [truth_at(part, bar, columns) for part in inner]
-    decided_by = key == "any"
-    if decided_by in parts:
-        return decided_by
-    return None if None in parts else not decided_by
+def negated(truth: Truth) -> Truth:
+    return None if truth is None else not truth
 
 
 # Few different numbers, so that values meet, cross and divide by nothing.
@@ -127,8 +239,9 @@ values = st.sampled_from([-2.0, -1.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 0.5, math.na
 
 @st.composite
 def names(draw: st.DrawFn) -> str:
-    name = draw(st.sampled_from([*ROLE_OF, *PRICES, *MEANS]))
-    role = draw(st.sampled_from(["", "@exec", "@mtf", "@htf"])) if name not in ROLE_OF else ""
+    name = draw(st.sampled_from([*ROLE_OF, *PRICES, *MEANS, *OF_CONTRACT, *CALENDAR]))
+    anywhere = name not in ROLE_OF and name not in CALENDAR
+    role = draw(st.sampled_from(["", "@exec", "@mtf", "@htf"])) if anywhere else ""
     return name + role + draw(st.sampled_from(["", "", "", "[0]", "[1]", "[2]"]))
 
 
@@ -136,23 +249,23 @@ operands = st.recursive(
     names() | numbers,
     lambda inner: st.one_of(
         st.builds(
-            lambda op, parts: {op: parts}, st.sampled_from("+*"), st.lists(inner, min_size=2, max_size=3)
+            lambda op, parts: {op: parts},
+            st.sampled_from(["+", "*", "min", "max"]),
+            st.lists(inner, min_size=2, max_size=3),
         ),
         st.builds(lambda op, a, b: {op: [a, b]}, st.sampled_from("-/%"), inner, inner),
+        st.builds(lambda a: {"abs": a}, inner),
     ),
     max_leaves=4,
 )
+OPERATORS = (">", "<", ">=", "<=", "==", "!=", "cross_above", "cross_below", "between", "in", "near")
 
 
 @st.composite
 def leaves(draw: st.DrawFn) -> list[Any]:
     # at least one side names something, and it is the left one
     left = draw(names() | st.builds(lambda name, more: {"+": [name, more]}, names(), operands))
-    operator = draw(
-        st.sampled_from(
-            [">", "<", ">=", "<=", "==", "!=", "cross_above", "cross_below", "between", "in", "near"]
-        )
-    )
+    operator = draw(st.sampled_from(OPERATORS))
     if operator == "between":
         bounds = draw(st.tuples(operands, operands))
         if all(isinstance(bound, int | float) for bound in bounds):
@@ -166,6 +279,38 @@ def leaves(draw: st.DrawFn) -> list[Any]:
     return [left, operator, draw(operands)]
 
 
+@st.composite
+def spans(draw: st.DrawFn, fewest: int = 1) -> tuple[dict[str, Any], int]:
+    role = draw(st.sampled_from(list(MS_OF)))
+    bars = draw(st.integers(fewest, 4))
+    if draw(st.booleans()):
+        return {"tf": role, "bars": bars}, bars
+    return {"tf": role, "duration": f"{bars * MS_OF[role] // MINUTE}m"}, bars
+
+
+@st.composite
+def windows(draw: st.DrawFn, inner: st.SearchStrategy[Any]) -> dict[str, Any]:
+    span, places = draw(spans())
+    key = draw(st.sampled_from(["holds_for", "occurred_within", "count_true"]))
+    more = {"at_least": draw(st.integers(1, places))} if key == "count_true" else {}
+    return {key: {"when": draw(inner), **span, **more}}
+
+
+@st.composite
+def sequences(draw: st.DrawFn, inner: st.SearchStrategy[Any]) -> dict[str, Any]:
+    steps = draw(st.lists(inner, min_size=2, max_size=3))
+    return {"sequence": {"steps": steps, "within": draw(spans(fewest=len(steps) - 1))[0]}}
+
+
+@st.composite
+def scores(draw: st.DrawFn, inner: st.SearchStrategy[Any]) -> dict[str, Any]:
+    weights = draw(st.lists(st.sampled_from([-1.5, -1, 0.5, 1, 2]), min_size=1, max_size=3))
+    lowest, highest = (sum(w for w in weights if (w > 0) is up) for up in (False, True))
+    reachable = [at for at in (-1, -0.5, 0, 0.5, 1, 1.5, 2, 3.5) if lowest < at <= highest]
+    parts = [{"weight": weight, "when": draw(inner)} for weight in weights]
+    return {"score": {"weights": parts, "at_least": draw(st.sampled_from(reachable or [highest]))}}
+
+
 def group(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     several = st.lists(inner, min_size=1, max_size=3)
     return st.one_of(
@@ -173,6 +318,9 @@ def group(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         several.map(lambda parts: {"any": parts}),
         several,
         inner.map(lambda part: {"not": part}),
+        windows(inner),
+        sequences(inner),
+        scores(inner),
     )
 
 
@@ -180,33 +328,66 @@ conditions = st.recursive(leaves(), group, max_leaves=6)
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[int, Columns]:
-    bars = draw(st.integers(0, 13))
-    columns: Columns = {role: {} for role in EXEC_BARS_IN}
-    for role, length in EXEC_BARS_IN.items():
+def rules(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
+    """Draw setups, each of which may use those before it, and a rule that uses them all."""
+    setups: dict[str, Any] = {}
+    for name in SETUPS[: draw(st.integers(0, len(SETUPS)))]:
+        uses = st.sampled_from([{"setup": each} for each in setups]) if setups else leaves()
+        setups[name] = draw(st.recursive(leaves() | uses, group, max_leaves=3))
+    uses_all = [{"setup": name} for name in setups]
+    rule = draw(conditions)
+    return setups, {draw(st.sampled_from(["all", "any"])): [rule, *uses_all]} if setups else rule
+
+
+@st.composite
+def frames(draw: st.DrawFn) -> dict[str, pd.DataFrame]:
+    """Draw bars of three timeframes, each with holes, which begin and end at different times."""
+    found = {}
+    span = draw(st.integers(1, 16)) * MS_OF["exec"]
+    for role, length in MS_OF.items():
+        begin = draw(st.integers(-2, 2)) * length
+        opens = list(range(START + begin, START + max(span, length + begin), length))
+        kept = draw(st.lists(st.sampled_from([True, True, True, False]), min_size=len(opens)))
+        opens = [ts for ts, keep in zip(opens, kept, strict=False) if keep] or [opens[0]]
         own = [name for name, of in ROLE_OF.items() if of == role]
-        for name in (*own, *PRICES):
-            columns[role][name] = draw(st.lists(values, min_size=bars // length, max_size=bars // length))
-    return bars, columns
+        columns: dict[str, Any] = {"ts_open": np.array(opens, np.int64)}
+        for name in (*own, *PRICES, *OF_CONTRACT):
+            columns[name] = draw(st.lists(values, min_size=len(opens), max_size=len(opens)))
+        found[role] = pd.DataFrame(columns)
+    return found
 
 
-@settings(max_examples=250, deadline=None)
-@given(raw=conditions, history=histories())
-def test_compiled_arrays_agree_with_the_interpreter(raw, history):
-    bars, columns = history
-    market = Market(bars, columns)
-    expected = [truth_at(raw, bar, columns) for bar in range(bars)]
-    assert truth(raw, market) == [one is True for one in expected]
-    assert truth({"not": raw}, market) == [one is False for one in expected]
+def feeds(bars: dict[str, pd.DataFrame]) -> MultiTFFeedStore:
+    return MultiTFFeedStore({role: FeedStore(TIMEFRAMES[role], frame) for role, frame in bars.items()})
+
+
+def held(setups: dict[str, Any], rule: Any, store: MultiTFFeedStore) -> list[bool]:
+    raw = SignalRules(setups=setups or None, entry_long=rule)
+    condition = parse_signal_rules(raw, NAMES).entry_long
+    assert condition is not None
+    return evaluate(condition, store).tolist()
+
+
+@settings(max_examples=300, deadline=None)
+@given(drawn=rules(), bars=frames())
+def test_compiled_arrays_agree_with_the_interpreter(drawn, bars):
+    setups, rule = drawn
+    with np.errstate(invalid="ignore"):  # the histories hold infinities on purpose
+        store = feeds(bars)
+        interpreter = Interpreter(store, setups)
+        expected = [interpreter.at(rule, bar) for bar in range(len(store))]
+        assert held(setups, rule, store) == [one is True for one in expected]
+        assert held(setups, {"not": rule}, store) == [one is False for one in expected]
 
 
 @settings(max_examples=100, deadline=None)
-@given(raw=conditions, history=histories(), data=st.data())
-def test_later_bars_change_nothing(raw, history, data):
-    bars, columns = history
-    cut = data.draw(st.integers(0, bars))
-    shorter = {
-        role: {name: own[: cut // EXEC_BARS_IN[role]] for name, own in of_role.items()}
-        for role, of_role in columns.items()
-    }
-    assert truth(raw, Market(cut, shorter)) == truth(raw, Market(bars, columns))[:cut]
+@given(drawn=rules(), bars=frames(), data=st.data())
+def test_later_bars_change_nothing(drawn, bars, data):
+    """Cut where the first so many exec bars have closed; what closes later is not there at all."""
+    kept = data.draw(st.integers(1, len(bars["exec"])))
+    end = int(bars["exec"]["ts_open"].iloc[kept - 1]) + MS_OF["exec"]
+    cut = {role: frame[frame["ts_open"] + MS_OF[role] <= end] for role, frame in bars.items()}
+    # a timeframe without a closed bar still has to be there: a bar that closes later shows nothing
+    cut = {role: frame if len(frame) else bars[role].iloc[:1] for role, frame in cut.items()}
+    with np.errstate(invalid="ignore"):
+        assert held(*drawn, feeds(cut)) == held(*drawn, feeds(bars))[:kept]

@@ -40,7 +40,7 @@ def test_the_rules_of_a_shipped_card_use_every_feature_and_no_other(name, cards)
     names = NameTable(
         features={name: feature_outputs(spec) for name, spec in card.features.items()},
         feature_roles={name: spec.tf for name, spec in card.features.items()},
-        roles=tuple(card.timeframes.roles()),
+        roles=card.timeframes.roles(),
     )
     rules = parse_signal_rules(card.signal_rules, names)
     used = {reference.name.split(".")[0] for reference in rules.references()}

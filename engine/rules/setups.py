@@ -1,0 +1,46 @@
+"""Setups: conditions with a name, written once and used wherever a condition stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, override
+
+from engine.rules.columns import BoolArray, Columns
+from engine.rules.nodes import Condition, Group, NodeParser
+
+
+@dataclass(frozen=True)
+class Setup(Group):
+    """`{setup: name}`: what the condition under `signal_rules.setups.name` says."""
+
+    key: ClassVar[str] = "setup"
+
+    name: str
+    condition: Condition
+
+    @override
+    @classmethod
+    def parse(cls, raw: Any, parser: NodeParser, where: str) -> Self | None:
+        condition = parser.setup(raw, where)
+        return None if condition is None else cls(raw, condition)
+
+    @override
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        return {"description": "The name of a setup of this card.", "type": "string"}
+
+    @override
+    def conditions(self) -> tuple[Condition, ...]:
+        return (self.condition,)
+
+    @override
+    def holds(self, columns: Columns) -> BoolArray:
+        return columns.holds(self.condition)
+
+    @override
+    def fails(self, columns: Columns) -> BoolArray:
+        return columns.fails(self.condition)
+
+    @override
+    def text(self) -> str:
+        return f"setup {self.name}"
