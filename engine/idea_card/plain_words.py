@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,8 @@ def kind_of(value: object) -> str:
     if isinstance(value, int):
         return "a whole number"
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return str(value)
         return "a number with a fraction" if value % 1 else "a number"
     if isinstance(value, str):
         return "text"
@@ -102,16 +105,28 @@ def kind_of(value: object) -> str:
 
 
 def as_number(text: str) -> str | None:
-    """Return the number a text spells, as YAML should have it, or None if it spells none."""
-    if not re.fullmatch(r"\s*[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", text):
+    """Return the number a text spells, as YAML should have it, or None if it spells none.
+
+    10,000 and 1.5 % are numbers as well, to people.
+    """
+    text = text.strip().removesuffix("%").rstrip()
+    if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", text):
+        text = text.replace(",", "")
+    if not re.fullmatch(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?", text):
         return None
     number = float(text)
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else str(number)
 
 
+def _is_digits(text: str) -> bool:
+    return re.fullmatch(r"[-+0-9_.eE]+", text.strip()) is not None
+
+
 def _number_advice(value: Any) -> str:
     number = as_number(value) if isinstance(value, str) else None
-    return f"write {number}, without quotes" if number else "write a number"
+    if not number:
+        return "write a number"
+    return f"write {number}, without quotes" if _is_digits(value) else f"write {number}"
 
 
 def _whole_advice(value: Any) -> str:

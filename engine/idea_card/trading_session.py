@@ -27,10 +27,7 @@ _THURSDAY = 3  # 1 January 1970, counted from Monday = 0
 def _time_of_day(value: Any) -> Any:
     if isinstance(value, str) and _TIME.fullmatch(value):
         return value
-    way_out = 'write hours and minutes in quotes, as in "08:00"'
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 24 * 60:
-        # without quotes YAML takes 20:00 for a number to the base of 60
-        way_out = f'put it in quotes: "{value // 60:02}:{value % 60:02}"'
+    way_out = 'write hours and minutes, as in "08:00"'
     raise Finding((), "is not a time of day", way_out, value).as_error()
 
 

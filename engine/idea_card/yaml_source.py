@@ -6,6 +6,7 @@ are refused: a card says every value where it counts, and no file can expand wit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from engine.errors import CardError, CardProblem
 from engine.idea_card.placeholders import PARAMETERS, placeholders
 
 _DEEPEST = 40
+_MOST_LETTERS = 500_000
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,21 @@ def read_text(path: Path) -> str:
     Raises
     ------
     CardError
-        If there is no such file, or it is not text.
+        If there is no such file, it is not text, or it is far too large to be a card.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
+            text = file.read(_MOST_LETTERS + 1)
     except OSError as error:
         problem = CardProblem("", f"cannot be read: {error.strerror}", "check the path and its permissions")
         raise CardError(str(path), [problem]) from None
     except UnicodeDecodeError:
-        problem = CardProblem("", "is not text in UTF-8", "a card is a YAML text file")
+        problem = CardProblem("", "is not text in UTF-8", "a card is a YAML text file: save it as UTF-8")
         raise CardError(str(path), [problem]) from None
+    if len(text) > _MOST_LETTERS:
+        way_out = "a card is a few thousand letters: check that this file is one"
+        raise CardError(str(path), [CardProblem("", f"has more than {_MOST_LETTERS:,} letters", way_out)])
+    return text
 
 
 def parse_yaml(text: str, name: str) -> YamlSource:
@@ -178,16 +184,38 @@ def _places(node: yaml.Node, where: tuple[str | int, ...]) -> Iterator[tuple[tup
 def _not_yaml(error: yaml.YAMLError) -> LocatedProblem:
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    if reason == "could not find expected ':'":
+        # found out where the key ends; what lacks the colon is where it began
+        mark = getattr(error, "context_mark", None) or mark
+    way_out = next((advice for words, advice in _ADVICE if words in reason), _ANY_ADVICE)
     if reason == "but found another document":
         reason = "a card is one document, and here a second begins"
     column = "" if mark is None else f" (column {mark.column + 1})"
     return LocatedProblem(
-        "",
-        f"is not YAML: {reason}{column}",
-        "look for a missing colon, bracket or quote, and for tabs; indent with spaces, and put names with "
-        "brackets in quotes: 'close[1]'",
-        line=None if mark is None else mark.line + 1,
+        "", f"is not YAML: {reason}{column}", way_out, line=None if mark is None else mark.line + 1
     )
+
+
+_ANY_ADVICE = (
+    "look for a missing colon, bracket or quote, and for tabs; indent with spaces, and put names with "
+    "brackets in quotes: 'close[1]'"
+)
+_OPEN_QUOTE = "where it is in quotes, look further up for a quote that is never closed"
+_ADVICE = (
+    ("'\\t'", "indent with spaces: YAML takes no tabs there"),
+    ("character '>'", f'put operators in quotes: ">"; {_OPEN_QUOTE}'),
+    ("indentation indicators", f'put operators in quotes: ">"; {_OPEN_QUOTE}'),
+    ("but got '['", "put names with brackets in quotes: 'close[1]'; else look for a comma that is missing"),
+    (
+        "mapping values are not allowed",
+        "look at how far this line is indented; put text with a colon in quotes",
+    ),
+    ("expected ':'", "a key needs a colon and a space after it: leverage: 3"),
+    ("cannot start any token", f"put the text in quotes; {_OPEN_QUOTE}"),
+    ("another document", "keep each card in a file of its own"),
+    ("unhashable key", "a key is one word: look for brackets or braces around it"),
+    ("special characters", "remove the character: a card is text, saved as UTF-8"),
+)
 
 
 class _Refused(Exception):
@@ -198,15 +226,30 @@ class _Refused(Exception):
         super().__init__(problem)
 
 
-class _CardLoader(yaml.SafeLoader):
-    """`yaml.SafeLoader` without aliases, merge keys and bottomless nesting."""
+def _short_tag(tag: str) -> str:
+    standard = "tag:yaml.org,2002:"
+    return f"!!{tag.removeprefix(standard)}" if tag.startswith(standard) else tag
 
+
+class _CardLoader(yaml.SafeLoader):
+    """`yaml.SafeLoader` without aliases, merge keys, tags and bottomless nesting.
+
+    Words mean what editors take them for, which is YAML 1.2: yes, no, on and off are text, 1e5 is a number.
+    What YAML 1.1 would count in eights or sixties (010, 1:30), and what it would take for a date, is
+    text as well: nothing is a number in disguise.
+    """
+
+    yaml_implicit_resolvers: Any = {}  # noqa: RUF012  a name of PyYAML's, which fills it below
     _depth = 0
 
     @override
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise _Refused(self._mark(), "uses a YAML alias (*name)", "write the value out where it is used")
+        if (tag := getattr(self.peek_event(), "tag", None)) is not None:  # type: ignore[no-untyped-call]
+            raise _Refused(
+                self._mark(), f"uses a YAML tag ({_short_tag(tag)})", "write the value without it; quote text"
+            )
         self._depth += 1
         if self._depth > _DEEPEST:
             raise _Refused(self._mark(), f"nests more than {_DEEPEST} levels deep", "flatten the condition")
@@ -222,3 +265,22 @@ class _CardLoader(yaml.SafeLoader):
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 raise _Refused(key.start_mark, "uses a YAML merge key (<<)", "write the keys out")
+
+
+def _resolve(word: str, pattern: str, first_letters: str) -> None:
+    tag = f"tag:yaml.org,2002:{word}"
+    # an empty value is null, and has no first letter
+    firsts = [*first_letters, *([""] if word == "null" else [])]
+    _CardLoader.add_implicit_resolver(tag, re.compile(f"^(?:{pattern})$"), firsts)
+
+
+_resolve("null", r"~|null|Null|NULL|", "~nN")
+_resolve("bool", r"true|True|TRUE|false|False|FALSE", "tTfF")
+_resolve("int", r"[-+]?(?:0|[1-9][0-9_]*)", "-+0123456789")
+_resolve(
+    "float",
+    r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+    "-+.0123456789",
+)
+_resolve("merge", "<<", "<")
