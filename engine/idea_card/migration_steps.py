@@ -43,8 +43,20 @@ type Step = Callable[[Data], Sequence[Change]]
 """The way from one version of the language to the next: what a file of the older one has to change."""
 
 
-# The words that version 2 gave to the market and the calendar, which version 1 left to features.
-_WORDS_OF_2 = ("funding_rate", "open_interest", "open_interest_change", "hour", "minute", "weekday")
+# The words that version 2 gave to the market, the calendar and the open position; version 1 left them to
+# features.
+_WORDS_OF_2 = (
+    "funding_rate",
+    "open_interest",
+    "open_interest_change",
+    "hour",
+    "minute",
+    "weekday",
+    "bars_in_trade",
+    "unrealised_r",
+    "unrealised_pct",
+    "entry_price",
+)
 _STRATEGY = ("signal_rules", "strategy")
 
 

@@ -7,6 +7,7 @@ import yaml
 from idea_card_example import EXAMPLE, plain_example
 
 from engine.errors import CardError
+from engine.idea_card.features import RESERVED_NAMES
 from engine.idea_card.load import card_from_text, load_card, space_from_text
 from engine.idea_card.migration import migrate, migrate_file, write_migrated
 from engine.idea_card.schema_version import CURRENT_VERSION
@@ -38,6 +39,19 @@ def test_an_old_card_is_refused_with_every_step_and_the_command():
         assert "since version 2" in problem.problem
         assert f"call the feature {new}, here and where it is used" in problem.way_out
         assert "trade cards migrate old.yaml --write" in problem.way_out
+
+
+RESERVED_IN_1 = {"open", "high", "low", "close", "volume", "hl2", "hlc3", "ohlc4", "ts_open", "is_filled"} | {
+    f"mark_{price}" for price in ("open", "high", "low", "close")
+}
+
+
+@pytest.mark.parametrize("word", sorted(RESERVED_NAMES - RESERVED_IN_1))
+def test_every_word_the_language_took_since_has_a_way_for_old_cards(word):
+    text = EXAMPLE.replace("  bands: {", f"  {word}: {{").replace("bands.upper", f"{word}.upper")
+    with pytest.raises(CardError, match="trade cards migrate"):
+        card_from_text(text, "old.yaml")
+    assert f"{word}_feature" in card_from_text(migrate(text, "old.yaml").after, "new.yaml").features
 
 
 def test_a_card_that_says_it_is_new_is_told_only_that_the_name_is_taken():
