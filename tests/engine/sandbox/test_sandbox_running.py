@@ -10,8 +10,7 @@ import requests
 
 from engine.errors import ConfigurationError
 from engine.sandbox.market import GeneratedMarket
-from engine.sandbox.running import FrozenClock, SandboxServer, serve, wall_clock_ms
-from engine.timeframes import parse_utc
+from engine.sandbox.running import SandboxServer, serve
 
 PROGRAM = """
 from engine.sandbox.market import GeneratedMarket
@@ -92,10 +91,3 @@ def test_the_program_serves_until_it_is_interrupted(stop):
         assert (rest.strip(), program.returncode) == ("ended", 0)
     else:
         assert program.returncode == -signal.SIGTERM
-
-
-def test_a_frozen_clock_stands_still_and_the_wall_clock_does_not():
-    moment = parse_utc("2026-01-01")
-    clock = FrozenClock(moment)
-    assert (clock(), clock()) == (moment, moment)
-    assert wall_clock_ms() > parse_utc("2025-01-01")

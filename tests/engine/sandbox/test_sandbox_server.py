@@ -3,12 +3,14 @@
 Expected windows are those of Bybit's documentation and of measured answers, as named in each test.
 """
 
+from itertools import pairwise
+
 import pytest
 import requests
 
 from engine.sandbox.market import GeneratedMarket
 from engine.sandbox.running import FrozenClock, SandboxServer
-from engine.timeframes import HOUR_MS, format_utc, parse_utc
+from engine.timeframes import HOUR_MS, MINUTE_MS, format_utc, parse_utc
 
 NOW = parse_utc("2025-07-01T10:07:31")
 
@@ -268,6 +270,81 @@ def test_instruments_filter_by_coin_and_status(ask):
 
     assert symbols(baseCoin="SOL") == ["SOLUSDT"]
     assert symbols(symbol="SOLUSDT", status="Closed") == []
+    assert symbols(status="Closed") == ["MATICUSDT"]
+    assert symbols(symbol="MATICUSDT") == []
+    assert symbols(status="PreLaunch") == symbols(status="Delivering") == []
+    assert set(symbols(baseCoin="BTC")) == {"BTCUSDT", "BTCPERP", "BTCUSDT-30DEC39"}
+
+
+def test_a_delisted_symbol_keeps_its_history_and_loses_its_ladder(market, refusal):
+    delisted = parse_utc("2024-09-05T08:00")
+    asked = {"symbol": "MATICUSDT"}
+    assert market("instruments-info", status="Closed", **asked)["list"][0]["deliveryTime"] == str(delisted)
+    assert times(market("kline", interval="60", limit=1, **asked)) == [delisted - HOUR_MS]
+    assert times(market("mark-price-kline", interval="1", limit=1, **asked)) == [delisted - MINUTE_MS]
+    [newest] = market("funding/history", limit=1, **asked)["list"]
+    assert newest["fundingRateTimestamp"] == str(delisted - 8 * HOUR_MS)
+    assert market("risk-limit", **asked)["list"] == []
+    assert refusal("tickers", **asked)[0] == 10001
+
+
+def test_a_dated_future_has_candles_and_no_funding(market):
+    asked = {"symbol": "BTCUSDT-30DEC39"}
+    assert len(market("kline", interval="60", limit=2, **asked)["list"]) == 2
+    assert market("funding/history", **asked)["list"] == []
+    [row] = market("instruments-info", **asked)["list"]
+    assert (row["contractType"], row["fundingInterval"]) == ("LinearFutures", 0)
+    assert row["deliveryTime"] == str(parse_utc("2039-12-30T08:00"))
+
+
+def test_usdc_perpetuals_are_listed_under_linear(market):
+    for symbol in ("BTCPERP", "ETHPERP"):
+        [row] = market("instruments-info", symbol=symbol)["list"]
+        assert (row["contractType"], row["quoteCoin"], row["settleCoin"]) == (
+            "LinearPerpetual",
+            "USDC",
+            "USDC",
+        )
+
+
+def test_months_are_of_the_calendar(market):
+    result = market("kline", interval="M", limit=3)
+    months = [parse_utc(day) for day in ("2025-07-01", "2025-06-01", "2025-05-01")]
+    assert times(result) == months
+    days = market("kline", interval="D", start=months[1], end=months[0] - 1, limit=1000)["list"]
+    june = result["list"][1]
+    assert len(days) == 30
+    assert (june[1], june[4]) == (days[-1][1], days[0][4])
+    assert float(june[2]) == max(float(day[2]) for day in days)
+    assert float(june[5]) == pytest.approx(sum(float(day[5]) for day in days))
+    # how the first candle of a symbol is found: pybit issue 186
+    assert times(market("kline", interval="M", start=9999, limit=1)) == [parse_utc("2020-01-01")]
+    inside = {"start": parse_utc("2025-05-17"), "end": parse_utc("2025-06-02")}
+    assert times(market("mark-price-kline", interval="M", **inside)) == [months[1], months[2]]
+    assert (
+        market("kline", interval="M", start=parse_utc("2026-01-01"), end=parse_utc("2026-03-01"))["list"]
+        == []
+    )
+
+
+def test_the_index_price_is_a_price_of_its_own(market):
+    window = {"interval": "60", "limit": 200}
+    last, mark, index = (
+        market(f"{kind}kline", **window)["list"] for kind in ("", "mark-price-", "index-price-")
+    )
+    assert [row[0] for row in index] == [row[0] for row in mark]
+    distances = [abs(float(row[4]) / float(other[4]) - 1) for row, other in zip(index, last, strict=True)]
+    assert 0 < max(distances) < 0.002
+    for newer, older in pairwise(index):
+        assert newer[1] == older[4]
+        assert float(newer[3]) <= min(float(newer[1]), float(newer[4]))
+        assert float(newer[2]) >= max(float(newer[1]), float(newer[4]))
+
+
+def test_a_wrong_method_is_400_and_a_get_with_a_body_403(server):
+    kline = f"{server.url}/v5/market/kline?symbol=BTCUSDT&interval=60"
+    assert requests.post(kline, timeout=30).status_code == 400
+    assert requests.get(kline, data="x", timeout=30).status_code == 403
 
 
 def test_risk_limits_keep_the_maintenance_margin_continuous(market):
@@ -335,6 +412,7 @@ def test_tickers_without_a_symbol_are_of_all(ask):
         ("open-interest", {"intervalTime": "2h"}, "intervalTime"),
         ("open-interest", {"intervalTime": "1h", "cursor": "rubbish"}, "cursor"),
         ("instruments-info", {"category": ""}, "category"),
+        ("instruments-info", {"status": "Gone"}, "status"),
         ("instruments-info", {"symbol": "NOPEUSDT"}, "Symbol"),
         ("risk-limit", {"symbol": "NOPEUSDT"}, "Symbol"),
         ("tickers", {"symbol": "NOPEUSDT"}, "Symbol"),
