@@ -2,7 +2,7 @@
 
 | variable              | what                                                    | default                  |
 |-----------------------|---------------------------------------------------------|--------------------------|
-| `TRADE_EXCHANGE`      | `sandbox` (the stand-in on loopback) or `bybit`         | `sandbox`                |
+| `TRADE_EXCHANGE`      | `sandbox` (the stand-in), `bybit`, `demo` or `imported` | `sandbox`                |
 | `TRADE_DATA`          | base folder of all data; artifacts may be any URI below | `data` in the project    |
 | `TRADE_ARTIFACTS`     | base URI of derived artifacts: a folder or object store | below `TRADE_DATA`       |
 | `TRADE_CARDS`         | folder of the IdeaCards                                 | `idea_cards`             |
@@ -28,10 +28,16 @@ _ALL = "all"
 
 
 class Exchange(Enum):
-    """Which exchange the market data come from."""
+    """Which exchange the market data come from. Each has its folder and its database.
+
+    Bybit's demo trading has the market of the exchange itself; it is apart so that nothing made for demo
+    accounts is taken for live. What was imported from files has no exchange behind it.
+    """
 
     SANDBOX = "sandbox"
     BYBIT = "bybit"
+    DEMO = "demo"
+    IMPORTED = "imported"
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,8 @@ class TradeSettings:
             exchange = Exchange(name)
         except ValueError:
             raise ConfigurationError(
-                f"TRADE_EXCHANGE is {name!r}", way_out="set it to sandbox or bybit, or unset it for sandbox"
+                f"TRADE_EXCHANGE is {name!r}",
+                way_out=f"set it to {', '.join(each.value for each in Exchange)}, or unset it for sandbox",
             ) from None
         data_dir = Path(environment.get("TRADE_DATA", str(PROJECT_ROOT / "data"))).absolute()
         start = environment.get("TRADE_HISTORY_START", "2024-01-01")
@@ -82,8 +89,10 @@ class TradeSettings:
 
     @property
     def exchange_url(self) -> str:
-        """Base address of the exchange's public API."""
-        return BYBIT_URL if self.exchange is Exchange.BYBIT else self.sandbox_url
+        """Base address of the exchange's public API; "" where there is no exchange."""
+        if self.exchange is Exchange.IMPORTED:
+            return ""
+        return self.sandbox_url if self.exchange is Exchange.SANDBOX else BYBIT_URL
 
     @property
     def is_generated(self) -> bool:
@@ -93,7 +102,11 @@ class TradeSettings:
     @property
     def market_database(self) -> Path:
         """The DuckDB file of this exchange's market data; one per environment, never shared."""
-        return self.data_dir / self.exchange.value / "market.duckdb"
+        return self.database_of(self.exchange)
+
+    def database_of(self, exchange: Exchange) -> Path:
+        """Return the DuckDB file of an exchange's market data."""
+        return self.data_dir / exchange.value / "market.duckdb"
 
     @property
     def universe_file(self) -> Path:

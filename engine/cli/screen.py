@@ -59,6 +59,12 @@ def market_notice(market: dict[str, Any]) -> Panel | Text:
                 border_style="cyan",
                 style="cyan",
             )
+        case "imported":
+            return Panel(
+                Text.assemble(("IMPORTED DATA  ", "bold"), f"From files, not from an exchange ({identity})."),
+                border_style="cyan",
+                style="cyan",
+            )
         case "exchange":
             return Text(f"Market: {identity}", style="dim")
         case _:

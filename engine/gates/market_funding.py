@@ -25,8 +25,8 @@ class FundingSpacingGate(MarketGate):
     checks = "Funding events follow each other by 1, 2, 4 or 8 hours, without one missing."
     threshold = 0.0
     remedy = (
-        "Delete what was imported and fetch the stretch again in windows of at most 200 events: "
-        "the exchange gives the newest 200 of a longer one and says nothing."
+        "Fetch the stretch again, in windows of at most 200 events: of a longer one the exchange gives the "
+        "newest 200 and says nothing. If it is from files, import a complete one."
     )
 
     def run(self, evidence: MarketEvidence) -> GateResult:

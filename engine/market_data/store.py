@@ -12,8 +12,10 @@ import pandas as pd
 from engine.errors import DataError, DataNotFound
 from engine.market_data import holes, inventory, series, series_write, source, sync_rows
 from engine.market_data.duckdb_file import ConnectionFactory
+from engine.market_data.files.reading import Reading
 from engine.market_data.gaps import Gap, find_gaps
 from engine.market_data.holes import Hole
+from engine.market_data.importing import ImportedSeries, write_reading
 from engine.market_data.instrument_snapshots import read_snapshot, save_snapshot
 from engine.market_data.instruments import InstrumentRules
 from engine.market_data.journal import Action, JournalEntry, read_journal
@@ -213,6 +215,12 @@ class HistoricalDataStore:
         """Let the next sync ask again for holes the exchange had nothing for; return how many there were."""
         return self._write(lambda connection: holes.reopen(connection, symbols, at_ms))
 
+    def read_series(
+        self, wanted: Series, start_ms: int | None = None, end_ms: int | None = None
+    ) -> pd.DataFrame:
+        """Return the rows of any series in [start_ms, end_ms)."""
+        return self._read_frame(wanted, start_ms, end_ms)
+
     # --- what was done to the data
 
     def journal(
@@ -228,6 +236,18 @@ class HistoricalDataStore:
     def revisions(self, symbols: Sequence[str] = (), limit: int | None = None) -> tuple[Revision, ...]:
         """Return the newest rows that came with other values, oldest first."""
         return self._read(lambda connection: read_revisions(connection, symbols, limit))
+
+    # --- for imports
+
+    def import_reading(self, reading: Reading, layout: str, at_ms: int) -> ImportedSeries:
+        """Store the rows of files; see `importing.write_reading`.
+
+        Raises
+        ------
+        ConfigurationError
+            If the store holds rows of an exchange; nothing is written then.
+        """
+        return self._write(lambda connection: write_reading(connection, reading, layout, at_ms))
 
     # --- for the sync
 

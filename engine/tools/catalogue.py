@@ -16,6 +16,8 @@ from engine.tools import (
     backtest,
     cards,
     data,
+    data_files,
+    data_quality,
     demo,
     explain,
     portfolio,
@@ -37,7 +39,8 @@ def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
     rooms = (
-        backtest, cards, data, explain, portfolio, project, promotions, reports, strategies, sweep, universe,
+        backtest, cards, data, data_files, data_quality, explain, portfolio, project, promotions, reports,
+        strategies, sweep, universe,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

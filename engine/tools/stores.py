@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.settings import TradeSettings
+from engine.errors import ConfigurationError
+from engine.settings import Exchange, TradeSettings
 
 if TYPE_CHECKING:
     from engine.exchange.client import BybitMarketClient
@@ -29,7 +30,18 @@ def promotion_ledger(settings: TradeSettings) -> PromotionLedger:
 
 
 def market_client(settings: TradeSettings) -> BybitMarketClient:
-    """Return a client of the exchange's public market data."""
+    """Return a client of the exchange's public market data.
+
+    Raises
+    ------
+    ConfigurationError
+        If the settings name imported data, which have no exchange.
+    """
+    if settings.exchange is Exchange.IMPORTED:
+        raise ConfigurationError(
+            "imported data have no exchange that could be asked",
+            way_out="set TRADE_EXCHANGE to sandbox, bybit or demo",
+        )
     from engine.exchange.connect import shared_market_client
 
     return shared_market_client(settings.exchange_url, settings.request_limit_file)

@@ -1,0 +1,1 @@
+"""Market data in files of others, and ours for others: one module per layout."""
