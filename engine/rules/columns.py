@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -96,6 +97,12 @@ class Columns:
         if known is None:
             known = self._values[operand] = _fixed(operand.values(self))
         return known
+
+    def value(self, operand: Operand, bar: int) -> float | None:
+        """Return the value of an operand at one exec bar, None where it is missing."""
+        values = self.values(operand)
+        value = float(values[bar if len(values) > 1 else 0])
+        return value if math.isfinite(value) else None
 
     def holds(self, condition: Condition) -> BoolArray:
         """Return where a condition is known to be true."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, override
 
-from engine.rules.columns import BoolArray, FloatArray
+from engine.rules.columns import BoolArray, Columns, FloatArray
 from engine.rules.kernels import crossed
 from engine.rules.nodes import OPERAND_SCHEMA, Leaf, NodeParser
 from engine.rules.operands import Operand
@@ -44,6 +44,14 @@ class Crossing(Leaf):
     def flag(self, values: tuple[FloatArray, ...], wanted: bool, flags: BoolArray) -> None:
         left, right = values
         crossed(left, right, self.operator == "cross_above", wanted, flags)
+
+    @override
+    def remark(self, columns: Columns, bar: int) -> str:
+        if not bar:
+            return "there is no bar before"
+        before = ((side.text(), columns.value(side, bar - 1)) for side in self.operands())
+        said = (f"{name} {'missing' if value is None else f'{value:.15g}'}" for name, value in before)
+        return f"at the bar before: {', '.join(said)}"
 
     @override
     def text(self) -> str:

@@ -16,6 +16,7 @@ from engine.rules.nodes import Condition
 from engine.rules.parse import parse_signal_rules
 from engine.timeframes import Timeframe
 
+MIDNIGHT = 1_704_067_200_000  # 2024-01-01T00:00Z, a Monday
 EXEC_BARS_IN = {"exec": 1, "mtf": 2, "htf": 4}
 TIMEFRAMES = {"exec": Timeframe.M15, "mtf": Timeframe.M30, "htf": Timeframe.H1}
 
@@ -42,6 +43,14 @@ class Market:
             if 0 <= index < len(own):
                 values[bar] = own[index]
         return values
+
+    def closes(self, role: str) -> np.ndarray:
+        """All bars of a timeframe that have closed since midnight."""
+        bars = self.exec_bars // EXEC_BARS_IN[role]
+        return MIDNIGHT + TIMEFRAMES[role].ms * np.arange(1, bars + 1)
+
+    def visible_from(self, role: str) -> np.ndarray:
+        return np.arange(1, len(self.closes(role)) + 1) * EXEC_BARS_IN[role] - 1
 
 
 def exec_market(**columns: Sequence[float]) -> Market:
