@@ -128,24 +128,25 @@ def _rule(rule: Row) -> Tree:
     truth = explanation["truth"]
     said = _VERDICTS[truth] + (f" ({rule['tag']})" if rule["tag"] else "")
     tree = Tree(Text.assemble((rule["rule"], "bold"), " ", (said, _MARKS[truth][1])))
-    _grow(tree, explanation)
+    _grow(tree, explanation, explanation["ts_close"])
     return tree
 
 
-def _grow(tree: Tree, node: Row) -> None:
-    """Add a condition to a tree; what did not decide the one above it is dim."""
+def _grow(tree: Tree, node: Row, ts_close: int) -> None:
+    """Add a condition that is part of one at `ts_close`; dim where it did not decide that one's verdict."""
     mark, colour = _MARKS[node["truth"]]
-    values = ", ".join(f"{name} = {_value(value)}" for name, value in node["values"])
-    remark = node.get("remark") or ""
-    ts_close = node.get("ts_close")
-    when = f"at {_time(ts_close)}" if ts_close is not None else ""
-    notes = "; ".join(note for note in (values, remark, when) if note)
-    line = Text.assemble((f"{mark} ", colour), node["text"], (f"   {notes}" if notes else "", "cyan"))
-    if not node.get("decisive", True):
+    notes = [f"{name} = {_value(value)}" for name, value in node["values"] if name != _value(value)]
+    if node["remark"]:
+        notes.append(node["remark"])
+    if node["ts_close"] != ts_close:
+        notes.append(f"at {_time(node['ts_close'])}")
+    told = f"   {'; '.join(notes)}" if notes else ""
+    line = Text.assemble((f"{mark} ", colour), node["text"], (told, "cyan"))
+    if not node["decided"]:
         line.stylize("dim")
     branch = tree.add(line)
     for part in node["parts"]:
-        _grow(branch, part)
+        _grow(branch, part, node["ts_close"])
 
 
 def _held(held: Row) -> str:
