@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.exposure import time_in_market_pct
-from engine.metrics.returns import DAYS_PER_YEAR, cagr_pct, returns_between, sharpe, sortino
+from engine.metrics.returns import cagr_pct, periods_per_year, returns_between, sharpe, sortino
 from engine.metrics.trades import profit_factor, win_rate_pct
 
 
@@ -71,7 +71,7 @@ def basic_metrics(
     liquidations, ambiguous_trades : int
     """
     final = float(day_equity[-1]) if len(day_equity) else starting_equity_usdt
-    periods = min(DAYS_PER_YEAR, bars_per_year)
+    periods = periods_per_year(bars_per_year)
     returns = returns_between(day_equity, starting_equity_usdt=starting_equity_usdt)
     return BasicMetrics(
         net_return_pct=(final / starting_equity_usdt - 1) * 100,

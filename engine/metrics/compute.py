@@ -13,9 +13,16 @@ from engine.errors import CorruptData
 from engine.metrics.benchmark import BenchmarkMetrics, benchmark_metrics
 from engine.metrics.certainty import CertaintyMetrics, certainty_metrics
 from engine.metrics.costs import CostMetrics, cost_metrics
+from engine.metrics.distribution import DistributionMetrics, distribution_metrics
 from engine.metrics.drawdown import DrawdownMetrics, drawdown_metrics
-from engine.metrics.exposure import ExposureMetrics, exposure_metrics
-from engine.metrics.returns import DAYS_PER_YEAR, ReturnMetrics, return_metrics
+from engine.metrics.exposure import ExposureMetrics, exposure_metrics, nearest_liquidation_pct
+from engine.metrics.returns import (
+    DAYS_PER_YEAR,
+    ReturnMetrics,
+    daily_returns,
+    periods_per_year,
+    return_metrics,
+)
 from engine.metrics.trades import TradeMetrics, trade_metrics
 from engine.timeframes import DAY_MS
 
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 
 FAMILIES = (
     ReturnMetrics,
+    DistributionMetrics,
     BenchmarkMetrics,
     DrawdownMetrics,
     TradeMetrics,
@@ -52,6 +60,7 @@ class RunCounts(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Metrics(
     ReturnMetrics,
+    DistributionMetrics,
     BenchmarkMetrics,
     DrawdownMetrics,
     TradeMetrics,
@@ -132,10 +141,18 @@ def compute_metrics(
     exit_reasons = {str(reason): int(count) for reason, count in reasons.items()}
 
     with np.errstate(over="ignore", invalid="ignore"):  # a recovery from dust may overflow: NaN below
+        by_day = daily_returns(ts_close, curve, starting_equity_usdt=starting_equity_usdt)
         returns = return_metrics(
-            ts_close, curve, starting_equity_usdt=starting_equity_usdt, bars_per_year=bars_per_year
+            by_day, curve, starting_equity_usdt=starting_equity_usdt, bars_per_year=bars_per_year
         )
-    benchmark = benchmark_metrics(close, net_return_pct=returns.net_return_pct)
+        distribution = distribution_metrics(by_day)
+        benchmark = benchmark_metrics(
+            close,
+            by_day,
+            daily_returns(ts_close, close, starting_equity_usdt=float(close[0]) if len(close) else 1.0),
+            net_return_pct=returns.net_return_pct,
+            periods_per_year=periods_per_year(bars_per_year),
+        )
     drawdown = drawdown_metrics(
         curve,
         starting_equity_usdt=starting_equity_usdt,
@@ -148,6 +165,7 @@ def compute_metrics(
         position_size,
         used_margin,
         bars_held=int(trades["bars_held"].sum()),
+        nearest_liquidation_pct=nearest_liquidation_pct(trades),
         liquidations=exit_reasons.get("liquidation", 0),
     )
     certainty = certainty_metrics(
@@ -159,8 +177,15 @@ def compute_metrics(
         capped_entries=counters.capped_entries,
     )
     families = (
-        returns, benchmark, drawdown, trade_metrics(trades), cost_metrics(fills, funding), exposure, certainty
-    )  # fmt: skip
+        returns,
+        distribution,
+        benchmark,
+        drawdown,
+        trade_metrics(trades),
+        cost_metrics(fills, funding),
+        exposure,
+        certainty,
+    )
     numbers: dict[str, Any] = {
         name: math.nan if math.isinf(value) else value
         for family in families

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.compiled import compiled
 from engine.metrics.described import Better, Unit, described
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,12 @@ class ExposureMetrics:
     peak_margin_use_pct: float = described(
         "Peak margin use", Unit.PERCENT, Better.LOWER, "Highest used margin over equity at a close."
     )
+    nearest_liquidation_pct: float = described(
+        "Nearest to liquidation",
+        Unit.PERCENT,
+        Better.HIGHER,
+        "Least distance of a trade's worst price to its liquidation price, among those not liquidated.",
+    )
     liquidations: int = described("Liquidations", Unit.COUNT, Better.LOWER, "Trades ended by liquidation.")
 
 
@@ -44,6 +53,7 @@ def exposure_metrics(
     used_margin: NDArray[np.float64],
     *,
     bars_held: int,
+    nearest_liquidation_pct: float,
     liquidations: int,
 ) -> ExposureMetrics:
     """Return the family; the arrays are the columns of the equity frame, float64 of shape (bars,).
@@ -61,8 +71,26 @@ def exposure_metrics(
         average_leverage=total / held if held else math.nan,
         peak_leverage=peak,
         peak_margin_use_pct=margin * 100,
+        nearest_liquidation_pct=nearest_liquidation_pct,
         liquidations=liquidations,
     )
+
+
+def nearest_liquidation_pct(trades: pd.DataFrame) -> float:
+    """Return `min |worst price - liquidation price| / worst price` over the trades, in percent.
+
+    The worst last price of a trade follows from its adverse excursion; the liquidation price is that of the
+    entry. Trades that were liquidated are counted, not measured. 0 where the worst price was beyond it: the
+    mark decides, and may stay behind the last price. NaN where no trade is left.
+    """
+    names = ("entry_price", "size", "mae_usdt", "liquidation_price")
+    entry, size, mae, liquidation = (trades[name].to_numpy(dtype=np.float64) for name in names)
+    side = np.where((trades["direction"] == "long").to_numpy(dtype=bool), 1.0, -1.0)
+    worst = entry + side * mae / size
+    distance = np.maximum(side * (worst - liquidation), 0.0) / worst
+    survived = (trades["exit_reason"] != "liquidation").to_numpy(dtype=bool)
+    known = distance[np.isfinite(distance) & (liquidation > 0) & survived]
+    return float(known.min()) * 100 if len(known) else math.nan
 
 
 @compiled

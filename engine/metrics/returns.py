@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.described import Better, Unit, described
+from engine.metrics.distribution import is_constant
 from engine.timeframes import DAY_MS
 
 DAYS_PER_YEAR = 365.25
 
-# A spread below this fraction of the largest return is rounding: the series is constant.
+# A downside below this fraction of the largest return is rounding.
 _ROUNDING = 1e-9
 
 
@@ -40,6 +41,12 @@ class ReturnMetrics:
     )
     net_return_pct: float = described(
         "Net return", Unit.PERCENT, Better.HIGHER, "Net profit as a share of the starting equity."
+    )
+    lowest_equity_usdt: float = described(
+        "Lowest equity", Unit.USDT, Better.HIGHER, "Lowest equity at a close, or the starting equity."
+    )
+    highest_equity_usdt: float = described(
+        "Highest equity", Unit.USDT, Better.HIGHER, "Highest equity at a close, or the starting equity."
     )
     cagr_pct: float = described(
         "CAGR", Unit.PERCENT, Better.HIGHER, "Yearly growth that gives the net return when compounded."
@@ -62,7 +69,7 @@ class ReturnMetrics:
 
 
 def return_metrics(
-    ts_close: NDArray[np.int64],
+    returns: NDArray[np.float64],
     equity: NDArray[np.float64],
     *,
     starting_equity_usdt: float,
@@ -72,8 +79,8 @@ def return_metrics(
 
     Parameters
     ----------
-    ts_close : int64 array of shape (bars,)
-        Close of each bar, UTC milliseconds, ascending.
+    returns : float64 array of shape (days,)
+        From `daily_returns`.
     equity : float64 array of shape (bars,)
         Equity in USDT at each close.
     starting_equity_usdt : float
@@ -82,17 +89,23 @@ def return_metrics(
         `Timeframe.bars_per_year()` of the run.
     """
     final = float(equity[-1]) if len(equity) else starting_equity_usdt
-    returns = daily_returns(ts_close, equity, starting_equity_usdt=starting_equity_usdt)
-    periods = min(DAYS_PER_YEAR, bars_per_year)
+    periods = periods_per_year(bars_per_year)
     return ReturnMetrics(
         final_equity_usdt=final,
         net_profit_usdt=final - starting_equity_usdt,
         net_return_pct=(final / starting_equity_usdt - 1) * 100 if starting_equity_usdt > 0 else math.nan,
+        lowest_equity_usdt=min(starting_equity_usdt, float(equity.min(initial=math.inf))),
+        highest_equity_usdt=max(starting_equity_usdt, float(equity.max(initial=-math.inf))),
         cagr_pct=cagr_pct(starting_equity_usdt, final, years=len(equity) / bars_per_year),
         volatility_pct=volatility_pct(returns, periods),
         sharpe=sharpe(returns, periods),
         sortino=sortino(returns, periods),
     )
+
+
+def periods_per_year(bars_per_year: float) -> float:
+    """Return how many daily returns a year has: 365.25, or fewer where a bar is longer than a day."""
+    return min(DAYS_PER_YEAR, bars_per_year)
 
 
 def daily_returns(
@@ -183,7 +196,7 @@ def sharpe(returns: NDArray[np.float64], periods_per_year: float) -> float:
     Source: Sharpe (1994), "The Sharpe Ratio". NaN with fewer than two returns and for a constant series,
     whose ratio is not defined.
     """
-    if len(returns) < 2 or np.ptp(returns) <= _ROUNDING * np.max(np.abs(returns)):
+    if is_constant(returns):
         return math.nan
     return float(np.mean(returns) / np.std(returns, ddof=1)) * math.sqrt(periods_per_year)
 

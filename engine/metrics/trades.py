@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.metrics.described import Better, Unit, described
+from engine.metrics.distribution import is_constant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,11 +79,38 @@ class TradeMetrics:
         Better.NEITHER,
         "Average of the best unrealised PnL reached while a trade was open.",
     )
+    sqn: float = described(
+        "System quality number",
+        Unit.RATIO,
+        Better.HIGHER,
+        "Mean net PnL over its standard deviation, times the root of the number of trades.",
+    )
+    kelly_pct: float = described(
+        "Kelly criterion",
+        Unit.PERCENT,
+        Better.HIGHER,
+        "Share of the capital to risk if win rate and payoff ratio held for ever.",
+    )
+    largest_adverse_excursion_usdt: float = described(
+        "Largest adverse excursion", Unit.USDT, Better.HIGHER, "Worst unrealised PnL of any trade."
+    )
+    largest_favourable_excursion_usdt: float = described(
+        "Largest favourable excursion", Unit.USDT, Better.HIGHER, "Best unrealised PnL of any trade."
+    )
     average_bars_held: float = described(
         "Average holding time", Unit.BARS, Better.NEITHER, "Mean bars from entry to exit."
     )
     median_bars_held: float = described(
         "Median holding time", Unit.BARS, Better.NEITHER, "Median bars from entry to exit."
+    )
+    average_bars_won: float = described(
+        "Average holding time, won", Unit.BARS, Better.NEITHER, "Mean bars of the trades that won."
+    )
+    average_bars_lost: float = described(
+        "Average holding time, lost", Unit.BARS, Better.NEITHER, "Mean bars of the trades that lost."
+    )
+    most_bars_held: float = described(
+        "Longest holding time", Unit.BARS, Better.NEITHER, "Most bars of any trade."
     )
     longest_winning_streak: int = described(
         "Longest winning streak", Unit.COUNT, Better.HIGHER, "Most trades won in a row."
@@ -100,6 +128,7 @@ def trade_metrics(trades: pd.DataFrame) -> TradeMetrics:
     won, lost = net[net > 0], net[net < 0]
     r_multiples = _column(trades, "r_multiple")
     held = _column(trades, "bars_held")
+    mae, mfe = _column(trades, "mae_usdt"), _column(trades, "mfe_usdt")
     return TradeMetrics(
         trades=len(net),
         long_trades=int(is_long.sum()),
@@ -118,10 +147,17 @@ def trade_metrics(trades: pd.DataFrame) -> TradeMetrics:
         average_loss_usdt=_mean(lost),
         best_trade_usdt=float(net.max()) if len(net) else math.nan,
         worst_trade_usdt=float(net.min()) if len(net) else math.nan,
-        average_mae_usdt=_mean(_column(trades, "mae_usdt")),
-        average_mfe_usdt=_mean(_column(trades, "mfe_usdt")),
+        average_mae_usdt=_mean(mae),
+        average_mfe_usdt=_mean(mfe),
+        sqn=sqn(net),
+        kelly_pct=kelly_pct(net),
+        largest_adverse_excursion_usdt=float(mae.min()) if len(mae) else math.nan,
+        largest_favourable_excursion_usdt=float(mfe.max()) if len(mfe) else math.nan,
         average_bars_held=_mean(held),
         median_bars_held=float(np.median(held)) if len(held) else math.nan,
+        average_bars_won=_mean(held[net > 0]),
+        average_bars_lost=_mean(held[net < 0]),
+        most_bars_held=float(held.max()) if len(held) else math.nan,
         longest_winning_streak=longest_streak(net > 0),
         longest_losing_streak=longest_streak(net < 0),
     )
@@ -146,6 +182,26 @@ def payoff_ratio(net_pnl: NDArray[np.float64]) -> float:
     """Return `average win / -(average loss)`; NaN unless there is at least one of each."""
     won, lost = net_pnl[net_pnl > 0], net_pnl[net_pnl < 0]
     return float(won.mean() / -lost.mean()) if len(won) and len(lost) else math.nan
+
+
+def sqn(net_pnl: NDArray[np.float64]) -> float:
+    """Return `mean(p) / std(p, ddof=1) * sqrt(trades)` of the net PnL; NaN without a spread.
+
+    Source: Van Tharp, who takes R multiples of at most 100 trades. Money is taken here, as trades without a
+    stop have no R, and all trades, so the figure grows with their number.
+    """
+    if is_constant(net_pnl):
+        return math.nan
+    return float(net_pnl.mean() / net_pnl.std(ddof=1)) * math.sqrt(len(net_pnl))
+
+
+def kelly_pct(net_pnl: NDArray[np.float64]) -> float:
+    """Return `w - (1 - w) / payoff ratio` in percent, with w the share of the trades that won (Kelly, 1956).
+
+    NaN where the payoff ratio is not defined. Below zero: nothing should be risked.
+    """
+    won = float((net_pnl > 0).mean()) if len(net_pnl) else math.nan
+    return (won - (1 - won) / payoff_ratio(net_pnl)) * 100
 
 
 def longest_streak(outcome: NDArray[np.bool_]) -> int:

@@ -102,10 +102,12 @@ def test_no_metric_is_a_constant():
         wins = [8.0, 3.0] * count
         pnls = np.array([5.0, *wins, -2.0, 4.0, *([-7.0] * count), -1.0]) * factor
         number = len(pnls)
+        directions = ["long", "short", *(["long"] * (number - count - 2)), *(["short"] * count)]
         trades = trades_frame(
             pnls,
-            direction=["long", "short", *(["long"] * (number - count - 2)), *(["short"] * count)],
+            direction=directions,
             gross_pnl_usdt=pnls + 1,
+            liquidation_price=[50.0 + count if side == "long" else 150.0 for side in directions],
             mae_usdt=-np.abs(pnls),
             mfe_usdt=np.abs(pnls),
             r_multiple=pnls / 3,

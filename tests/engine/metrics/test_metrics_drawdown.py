@@ -74,3 +74,20 @@ def test_drawdown_agrees_with_pandas_and_its_length_with_a_plain_loop(points):
 def test_the_underwater_curve_starts_from_the_starting_equity():
     below = drawdown_pct(np.array([90.0, 120.0, 60.0]), starting_equity_usdt=100.0)
     assert below.tolist() == pytest.approx([10.0, 0.0, 50.0])
+
+
+def test_ulcer_index_time_under_water_and_recovery_by_hand() -> None:
+    # 10 % and 20 % below the peak of 100, then a new peak, then the end at 120
+    metrics = metrics_of([90.0, 80.0, 110.0, 120.0], start_usdt=100.0)
+    assert metrics.ulcer_index_pct == pytest.approx(math.sqrt((0.01 + 0.04) / 4) * 100)
+    assert metrics.underwater_pct == 50.0
+    assert metrics.recovery_factor == pytest.approx(20 / 20)
+    assert metrics.martin == pytest.approx(metrics.cagr_pct / metrics.ulcer_index_pct)
+    assert (metrics.lowest_equity_usdt, metrics.highest_equity_usdt) == (80.0, 120.0)
+
+
+def test_without_a_fall_there_is_nothing_to_recover_from() -> None:
+    metrics = metrics_of([101.0, 102.0], start_usdt=100.0)
+    assert (metrics.ulcer_index_pct, metrics.underwater_pct) == (0.0, 0.0)
+    assert math.isnan(metrics.recovery_factor)
+    assert math.isnan(metrics.martin)

@@ -84,3 +84,32 @@ def test_sums_of_the_split_agree_with_the_whole(pnls):
     assert metrics.long_net_pnl_usdt + metrics.short_net_pnl_usdt == pytest.approx(sum(pnls), abs=1e-6)
     assert metrics.long_trades + metrics.short_trades == metrics.trades
     assert metrics.expectancy_usdt * metrics.trades == pytest.approx(sum(pnls), abs=1e-6)
+
+
+def test_system_quality_and_kelly_by_hand() -> None:
+    # wins of 20 and losses of 10, half of each: mean 5, standard deviation 15 * sqrt(4 / 3), payoff ratio 2
+    metrics = metrics_of(trades=trades_frame([20.0, -10.0, 20.0, -10.0]))
+    assert metrics.sqn == pytest.approx(5 / (15 * math.sqrt(4 / 3)) * 2)
+    assert metrics.kelly_pct == pytest.approx((0.5 - 0.5 / 2) * 100)
+
+
+def test_holding_times_of_won_and_lost_trades() -> None:
+    metrics = metrics_of(trades=trades_frame([1.0, -1.0, 2.0, 0.0], bars_held=[2, 10, 4, 30]))
+    assert (metrics.average_bars_won, metrics.average_bars_lost, metrics.most_bars_held) == (3.0, 10.0, 30.0)
+
+
+def test_largest_excursions_and_the_nearest_liquidation() -> None:
+    trades = trades_frame(
+        [1.0, -1.0, -5.0],
+        direction=["long", "short", "long"],
+        mae_usdt=[-20.0, -8.0, -50.0],
+        mfe_usdt=[5.0, 9.0, 0.0],
+        size=[2.0, 1.0, 1.0],
+        liquidation_price=[81.0, 120.0, 50.0],
+        exit_reason=["signal", "signal", "liquidation"],
+    )
+    metrics = metrics_of(trades=trades)
+    assert (metrics.largest_adverse_excursion_usdt, metrics.largest_favourable_excursion_usdt) == (-50.0, 9.0)
+    # the long trade fell to 90 and would have been liquidated at 81; the short one rose to 108, and 120
+    assert metrics.nearest_liquidation_pct == pytest.approx(9 / 90 * 100)
+    assert math.isnan(metrics_of(trades=trades_frame([])).nearest_liquidation_pct)

@@ -1,0 +1,140 @@
+"""A run by calendar and by what ended its trades: tables beside the single figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from engine.metrics.trades import profit_factor, win_rate_pct
+from engine.timeframes import DAY_MS, HOUR_MS
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Period(Enum):
+    """Calendar periods, in UTC. A week begins on Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class TradeGroup(Enum):
+    """What trades can be grouped by; the hour and the weekday are those of the entry, in UTC."""
+
+    HOUR = "hour"
+    WEEKDAY = "weekday"
+    EXIT_REASON = "exit_reason"
+    DIRECTION = "direction"
+    SYMBOL = "symbol"
+
+
+def returns_by_period(
+    equity: pd.DataFrame, trades: pd.DataFrame, period: Period, *, starting_equity_usdt: float
+) -> pd.DataFrame:
+    """Return what each period of a run came to.
+
+    A bar that closes at 00:00 belongs to the day that ends there. The first period is measured against the
+    starting equity; the first and the last may be partial. A period in which no bar closes has no row. Trades
+    count where they were closed.
+
+    Parameters
+    ----------
+    equity : DataFrame
+        With `ts_close` (UTC milliseconds, ascending) and `equity_usdt`.
+    trades : DataFrame
+        With `ts_exit` and `net_pnl_usdt`.
+    period : Period
+    starting_equity_usdt : float
+
+    Returns
+    -------
+    DataFrame
+        ts_start int64 (UTC ms), net_pnl_usdt, return_pct float64 (NaN once the equity before it is zero or
+        less), trades, won int64.
+    """
+    numbers = _period_of(equity["ts_close"].to_numpy(np.int64) - 1, period)
+    last = np.flatnonzero(np.diff(numbers, append=numbers[-1:] + 1))
+    ends = equity["equity_usdt"].to_numpy(np.float64)[last]
+    before = np.concatenate(([starting_equity_usdt], ends))[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        returns = np.where(before > 0, ends / before - 1, np.nan) * 100
+    closed_in = _period_of(trades["ts_exit"].to_numpy(np.int64) - 1, period)
+    place = np.searchsorted(numbers[last], closed_in)
+    net = trades["net_pnl_usdt"].to_numpy(np.float64)
+    return pd.DataFrame(
+        {
+            "ts_start": _start_of(numbers[last], period),
+            "net_pnl_usdt": ends - before,
+            "return_pct": returns,
+            "trades": np.bincount(place, minlength=len(last)).astype(np.int64),
+            "won": np.bincount(place[net > 0], minlength=len(last)).astype(np.int64),
+        }
+    )
+
+
+def trades_by(trades: pd.DataFrame, group: TradeGroup) -> pd.DataFrame:
+    """Return the trades of a run by `group`, in the group's own order; a group without trades has no row.
+
+    Parameters
+    ----------
+    trades : DataFrame
+        As a backtest gives it. Only a portfolio's has a symbol.
+    group : TradeGroup
+
+    Returns
+    -------
+    DataFrame
+        The group (its name as the column's), trades int64, win_rate_pct, net_pnl_usdt, expectancy_usdt,
+        profit_factor float64 (NaN where no trade lost).
+    """
+    named = _LABELS.get(group)
+    labels = trades[group.value].to_numpy(object) if named is None else named(trades)
+    net = trades["net_pnl_usdt"].to_numpy(np.float64)
+    rows = [
+        (label, len(of), win_rate_pct(of), float(of.sum()), float(of.mean()), profit_factor(of))
+        for label in sorted(set(labels.tolist()))
+        for of in [net[labels == label]]
+    ]
+    names = ("trades", "win_rate_pct", "net_pnl_usdt", "expectancy_usdt", "profit_factor")
+    table = pd.DataFrame(rows, columns=[group.value, *names])
+    if group is TradeGroup.WEEKDAY:
+        table[group.value] = [WEEKDAYS[number] for number in table[group.value]]
+    return table
+
+
+def _hour(trades: pd.DataFrame) -> NDArray[Any]:
+    return trades["ts_entry"].to_numpy(np.int64) % DAY_MS // HOUR_MS
+
+
+def _weekday(trades: pd.DataFrame) -> NDArray[Any]:
+    # 1 January 1970 was a Thursday
+    return (trades["ts_entry"].to_numpy(np.int64) // DAY_MS + 3) % 7
+
+
+_LABELS: dict[TradeGroup, Callable[[pd.DataFrame], NDArray[Any]]] = {
+    TradeGroup.HOUR: _hour,
+    TradeGroup.WEEKDAY: _weekday,
+}
+
+
+def _period_of(ts: NDArray[np.int64], period: Period) -> NDArray[np.int64]:
+    """Return the number of the period each moment is in: days, weeks or months since the epoch."""
+    if period is Period.DAY:
+        return ts // DAY_MS
+    if period is Period.WEEK:
+        return (ts // DAY_MS + 3) // 7
+    return ts.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
+
+
+def _start_of(numbers: NDArray[np.int64], period: Period) -> NDArray[np.int64]:
+    if period is Period.DAY:
+        return numbers * DAY_MS
+    if period is Period.WEEK:
+        return (numbers * 7 - 3) * DAY_MS
+    return numbers.astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)
