@@ -40,6 +40,7 @@ def parse_signal_rules(rules: SignalRules, names: NameTable) -> RuleSet:
         raw = getattr(rules, name)
         parser.may_ask = name in EXIT_RULES
         trees[name] = None if raw is None else parser.rule(raw, f"signal_rules.{name}")
+        parser.refuse_long_exit(trees[name], f"signal_rules.{name}")
     parser.refuse_unused_captures()
     parser.refuse_unused_setups()
     parser.refuse_endless_rules()
