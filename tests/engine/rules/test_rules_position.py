@@ -100,7 +100,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str, str]] = {
         "did you mean unrealised_r?",
     ),
     "a captured value misspelt": (
-        {"captures": {"atr_then": "close"}, "exit_long": {"any": [["atr_thn", ">", 1], ["atr_then", ">", 1]]}},
+        {
+            "captures": {"atr_then": "close"},
+            "exit_long": {"any": [["atr_thn", ">", 1], ["atr_then", ">", 1]]},
+        },
         "exit_long.any[0][0]",
         "neither a feature",
         "did you mean atr_then?",
@@ -173,7 +176,7 @@ def test_captured_values_are_read_before_the_first_decision() -> None:
 
 
 def test_the_names_of_the_position_are_no_names_for_features() -> None:
-    assert RESERVED_NAMES >= {state.value for state in PositionState}
+    assert {state.value for state in PositionState} <= RESERVED_NAMES
 
 
 def test_a_program_works_off_in_postfix_order_and_leaves_the_market_to_rows() -> None:
