@@ -96,7 +96,9 @@ class _Parser(PositionReader):
             circle = " -> ".join([*self._being_read[self._being_read.index(raw) :], raw])
             self.problem(where, f"goes round in a circle: {circle}", "let one of them do without the others")
             return None
-        return self._setup(raw, where)
+        found = self._setup(raw, where)
+        # told once, at the end; nobody walks such a tree until then
+        return None if self._leaves > MOST_LEAVES else found
 
     def _setup(self, name: str, where: str) -> Condition | None:
         if name in self._read:
