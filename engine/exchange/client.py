@@ -255,14 +255,17 @@ class BybitMarketClient:
     def risk_tiers(self, symbol: str) -> tuple[RiskTierFacts, ...]:
         """Return the risk-limit ladder of `symbol`, lowest tier first; empty for one that is delisted."""
         try:
-            rows = self._session.call(
-                "get_risk_limit", f"risk-limit of {symbol}", objects_of, category=_LINEAR, symbol=symbol
+            return self._session.call(
+                "get_risk_limit",
+                f"risk-limit of {symbol}",
+                lambda result: risk_tier_facts(symbol, objects_of(result)),
+                category=_LINEAR,
+                symbol=symbol,
             )
         except SymbolNotListed:
             if self._listing(symbol) is None:
                 raise
-            rows = []
-        return risk_tier_facts(symbol, rows)
+            return ()
 
     def usdt_perpetuals(self, status: str = TRADING) -> list[str]:
         """Return the symbols of all USDT perpetuals, sorted: those that trade now, or of another `status`.

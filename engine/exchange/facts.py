@@ -121,6 +121,8 @@ def risk_tier_facts(symbol: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Ris
 
     Raises
     ------
+    RequestFault
+        If two rows have one limit.
     ExchangeError
         If a field is missing, or the rates are not fractions that fit the leverage.
     """
@@ -130,6 +132,9 @@ def risk_tier_facts(symbol: str, rows: Sequence[Mapping[str, Any]]) -> tuple[Ris
         return lambda name: _number(row, name, endpoint)
 
     by_limit = sorted(rows, key=lambda row: rate_like(row)("riskLimitValue"))
+    limits = [rate_like(row)("riskLimitValue") for row in by_limit]
+    if len(set(limits)) < len(limits):
+        raise RequestFault(FaultKind.UNSOUND, "two tiers of the answer have one limit")
     tiers = []
     for tier, row in enumerate(by_limit, start=1):
         read = rate_like(row)

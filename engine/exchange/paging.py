@@ -69,6 +69,8 @@ def fetch_grid(source: GridSource, first_ts: int, last_ts: int, executor: Execut
         if len(page) == 0:
             newest = source.ask(first_ts, at, 1)
             if len(newest) == 0:
+                newest = source.ask(first_ts, at, 1)  # that there is nothing at all is worth a second look
+            if len(newest) == 0:
                 break
             # inside the window it belies the empty answer, which is asked for again; before it, it leads on
             belied += newest[0, 0] == at

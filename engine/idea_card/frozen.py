@@ -36,6 +36,10 @@ class OrderedBlock[K, V](FrozenDict[K, V]):
         return super().__eq__(other) and list(self) == list(other)  # type: ignore[call-overload]
 
     @override
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # dict has one of its own
+
+    @override
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(self.items()))
 

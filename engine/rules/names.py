@@ -113,7 +113,10 @@ class NameTable:
             return self._price(name, role, offset)
         if name in CALENDAR_FIELDS and output is None:
             return self._calendar(name, role, offset)
-        raise UnknownName("is neither a feature of this card nor a price", did_you_mean(text, self.known()))
+        written = f"{name}.{output}" if output else name
+        raise UnknownName(
+            "is neither a feature of this card nor a price", did_you_mean(written, self.known())
+        )
 
     def _feature(self, name: str, output: str | None, role: str | None, offset: int) -> Reference:
         own_role = self.feature_roles[name]

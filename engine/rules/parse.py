@@ -40,6 +40,7 @@ def parse_signal_rules(rules: SignalRules, names: NameTable) -> RuleSet:
         raw = getattr(rules, name)
         parser.may_ask = name in EXIT_RULES
         trees[name] = None if raw is None else parser.rule(raw, f"signal_rules.{name}")
+        parser.refuse_long_exit(trees[name], f"signal_rules.{name}")
     parser.refuse_unused_captures()
     parser.refuse_unused_setups()
     parser.refuse_endless_rules()
@@ -95,7 +96,9 @@ class _Parser(PositionReader):
             circle = " -> ".join([*self._being_read[self._being_read.index(raw) :], raw])
             self.problem(where, f"goes round in a circle: {circle}", "let one of them do without the others")
             return None
-        return self._setup(raw, where)
+        found = self._setup(raw, where)
+        # told once, at the end; nobody walks such a tree until then
+        return None if self._leaves > MOST_LEAVES else found
 
     def _setup(self, name: str, where: str) -> Condition | None:
         if name in self._read:

@@ -12,12 +12,20 @@ from engine.idea_card.position_state import PositionState
 from engine.rules.names import NameTable, UnknownName
 from engine.rules.nodes import Condition
 from engine.rules.operands import Operand
-from engine.rules.position_program import can_be_asked
+from engine.rules.position_program import (
+    MOST_DEEP,
+    MOST_STEPS,
+    can_be_asked,
+    position_program,
+    stack_depth,
+)
 from engine.rules.position_values import Captured, PositionValue
 from engine.rules.reading import Reader
 
 MOST_CAPTURES = 8
 """Values that may be captured at an entry."""
+MOST_ASKED = MOST_STEPS - 2
+"""Steps an exit rule may ask; two are left for a trading session that closes positions."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _STATES = {state.value: state for state in PositionState}
@@ -85,6 +93,16 @@ class PositionReader(Reader):
             self.problem(where, problem, way_out)
             return False
         return True
+
+    def refuse_long_exit(self, rule: Condition | None, where: str) -> None:
+        """Note it if a rule asks more of the position than the bar loop has room for."""
+        if rule is None or not self.may_ask or not rule.looks_at_position():
+            return
+        steps = position_program(rule, lambda _: 0, tuple(self._captures)).steps
+        if len(steps) > MOST_ASKED or stack_depth(steps) > MOST_DEEP:
+            problem = f"asks {len(steps)} steps of the position, {stack_depth(steps)} deep"
+            way_out = f"ask at most {MOST_ASKED} steps, {MOST_DEEP} deep; what prices say alone counts as one"
+            self.problem(where, problem, way_out)
 
     def read_captures(self) -> tuple[tuple[str, Operand], ...]:
         """Return the captured values by name, after noting what is wrong with them."""

@@ -22,8 +22,8 @@ TAG_SCHEMA: dict[str, Any] = {
             "type": "object",
             "description": "Conditions by tag. The rule holds where one of them does; the first that holds, "
             "in this order, gives the trade its tag.",
-            "additionalProperties": CONDITION_SCHEMA,
-            "propertyNames": {"pattern": f"^{NAME_OF_A_TAG.pattern}$"},
+            "patternProperties": {f"^{NAME_OF_A_TAG.pattern}$": CONDITION_SCHEMA},
+            "additionalProperties": False,
             "minProperties": 1,
         }
     },

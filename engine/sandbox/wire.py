@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from engine.sandbox.catalogue import Instrument
 from engine.sandbox.windows import ParameterError
@@ -24,22 +26,17 @@ def number(value: float) -> str:
     return text.removesuffix(".0")
 
 
-def numbers(values: Sequence[float]) -> list[str]:
-    """Return `number` of each value, some three times faster than one by one."""
-    if not values:
-        return []
-    listed = repr(values)[1:-1]
-    if "e" in listed:
-        return [number(value) for value in values]
-    return (listed + ",").replace(".0,", ",")[:-1].split(", ")
+def numbers(values: npt.NDArray[np.generic]) -> list[str]:
+    """Return `number` of each value, several times faster than one by one."""
+    texts: list[str] = pa.array(values).cast(pa.string()).to_pylist()
+    # Arrow writes the shortest text too, but very large and very small numbers with an exponent
+    return [number(float(text)) if "e" in text else text for text in texts]
 
 
 def kline_rows(frame: pd.DataFrame) -> list[list[str]]:
     """Return candles as the rows of a kline answer: strings, newest first."""
-    newest_first = frame.iloc[::-1]
-    columns = [list(map(str, newest_first["ts_open"].tolist()))]
-    columns += [numbers(newest_first[name].tolist()) for name in frame.columns[1:]]
-    return [list(row) for row in zip(*columns, strict=True)]
+    columns = [numbers(frame[name].to_numpy()[::-1]) for name in frame.columns]
+    return list(map(list, zip(*columns, strict=True)))
 
 
 def funding_rows(symbol: str, frame: pd.DataFrame) -> list[Row]:

@@ -17,10 +17,12 @@ from engine.sim.exits import NOTHING, event_at_open, leave_at_open
 from engine.sim.loop import skip_quiet_bars
 from engine.sim.portfolio_records import UNKNOWN, MemberTerms, PortfolioCurves, Standing, Stretch
 from engine.sim.records import NEVER, BarValues, Books, FundingArrays, Integers, Records
-from engine.sim.state import StopReason
+from engine.sim.state import SignalBit, StopReason
 from engine.sim.step import mark_bar, open_bar, trade_bar
 
 _BLOWN, _BELOW_MIN_TRADE = int(StopReason.ACCOUNT_BLOWN), int(StopReason.BELOW_MIN_TRADE)
+# What can wake a member that holds nothing: an exit has nothing to leave.
+_ENTRIES = int(SignalBit.ENTER_LONG) | int(SignalBit.ENTER_SHORT)
 # The phases of a bar, in their order.
 _OPEN, _ENTER, _TRADE, _MARK, _DECIDE, _END = range(6)
 
@@ -114,7 +116,7 @@ def _sleep(
             )
             position.entry_bar += shift
         else:
-            while row < end and stretch.signals[row] == 0:
+            while row < end and (stretch.signals[row] & _ENTRIES) == 0:
                 row += 1
             standing.row[member] = row
     standing.wakes[member] = _time_of(row, member, stretch) if row < stop else NEVER

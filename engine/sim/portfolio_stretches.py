@@ -10,10 +10,12 @@ from engine.sim.loop import BarArrays, Curves
 from engine.sim.market import BarSignals, MarketBars
 from engine.sim.portfolio_records import Stretch
 from engine.sim.records import Integers, Records
+from engine.sim.state import SignalBit
 
 # What is laid side by side at a time: so many bars of all members fit into the cache, so many of each are
 # worth the effort.
 _ROWS, _BARS = 2**15, 2**12
+_ENTRIES = SignalBit.ENTER_LONG | SignalBit.ENTER_SHORT
 
 
 def timeline_of(times: Sequence[Integers], bar_ms: int) -> Integers:
@@ -58,7 +60,7 @@ def stretches(
             first, after = int(done[member]), int(np.searchsorted(bars.ts_open, times[-1], side="right"))
             done[member] = after
             if direction[member] == 0 and order_side[member] == 0:
-                has_signal = signals.bits[first:after] != 0
+                has_signal = (signals.bits[first:after] & _ENTRIES) != 0
                 first = first + int(has_signal.argmax()) if has_signal.any() else after
             here, there = slice(row, row + after - first), slice(first, after)
             for name in columns:
