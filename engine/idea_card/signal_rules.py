@@ -30,15 +30,17 @@ RawRule = Annotated[Any, AfterValidator(_rule)]
 
 Setups = Annotated[
     dict[Name, RawCondition],
+    Field(min_length=1),
     AfterValidator(FrozenDict),
-    Field(min_length=1, json_schema_extra={"additionalProperties": False}),
+    Field(json_schema_extra={"additionalProperties": False}),
 ]
 
 
 Captures = Annotated[
     dict[Name, RawCondition],
+    Field(min_length=1),
     AfterValidator(FrozenDict),
-    Field(min_length=1, json_schema_extra={"additionalProperties": False}),
+    Field(json_schema_extra={"additionalProperties": False}),
 ]
 
 

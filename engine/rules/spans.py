@@ -71,13 +71,13 @@ def parse_span(raw: Mapping[str, Any], parser: NodeParser, where: str) -> Span |
     return Span(Anchor(raw[ROLE_KEY], timeframe, by_time=True), length // timeframe.ms, written)
 
 
-def span_schema(others: Mapping[str, Any], fewest: int = 1) -> dict[str, Any]:
+def span_schema(others: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON schema of a block that has a span and the keys of `others`, all of them needed."""
     lengths: dict[str, dict[str, Any]] = {
         "bars": {
             "description": "Bars of tf, this one included in a window; those there are, holes aside.",
             "type": "integer",
-            "minimum": fewest,
+            "minimum": 1,
             "maximum": LONGEST,
         },
         "duration": {
