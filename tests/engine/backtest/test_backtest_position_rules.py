@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from backtest_case import CARD, candles, plan, prepared
 
+from engine.backtest.detail_report import simulated
 from engine.backtest.engine import BacktestEngine
+from engine.backtest.measure import evaluate, evaluate_all
 from engine.backtest.named_signals import named_signals
+from engine.backtest.portfolio import PortfolioEngine
 from engine.backtest.prepare import PreparedFrame
 from engine.backtest.result import BacktestResult
 from engine.backtest.schemas import check_result
@@ -17,6 +21,7 @@ from engine.backtest.visible import VisibleColumns
 from engine.errors import StrategyError
 from engine.idea_card.load import card_from_text
 from engine.runtime.snapshot import RuntimeSnapshotView
+from engine.sim.detail import detail_bars
 from engine.sim.signal_terms import SignalTerms
 from engine.strategies.base import BaseStrategy
 from engine.strategies.card_plan import CardPlan, plan_card
@@ -273,3 +278,31 @@ def test_a_tag_that_a_strategy_does_not_name_is_refused():
     with pytest.raises(StrategyError, match="and that is none of its tags") as refused:
         BacktestEngine().run(prepared(candles(3000), strategy_plan(Forgetful)))
     assert "Forgetful" in refused.value.way_out
+
+
+def test_a_portfolio_has_the_tags_of_each_of_its_members():
+    first, alone = run(with_rules(RULES))
+    second = prepared(candles(3000), plan(with_rules(TAGGED, LONG_ONLY)))
+    one = PortfolioEngine().run([first], starting_equity_usdt=10_000)
+    for frame in ("trades", "fills"):
+        assert getattr(one, frame).drop(columns="member").equals(getattr(alone, frame)), frame
+    both = PortfolioEngine().run([first, second], starting_equity_usdt=1_000_000).trades
+    assert set(both["entry_tag"][both["member"] == 0]) == {"", "deep", "plain"}
+    assert set(both["entry_tag"][both["member"] == 1]) == {"up"}
+    assert set(both["exit_tag"][both["member"] == 1]) <= {"", "slipped", "late"}
+
+
+def test_accounts_side_by_side_are_the_single_runs():
+    cards = [RULES, RULES.replace('">=", 6', '">=", 3'), TAGGED + '  entry_short: [fast, "<", slow]\n', RULES]
+    ready = [prepared(candles(3000), plan(with_rules(rules))) for rules in cards]
+    assert evaluate_all(ready) == [evaluate(each) for each in ready]
+    assert len({each.net_return_pct for each in evaluate_all(ready)}) == 3
+
+
+def test_on_its_own_bars_as_finer_ones_a_card_does_the_same():
+    ready = prepared(candles(1500), plan(with_rules(RULES)))
+    plain = simulated(ready)
+    finer = simulated(replace(ready, detail=detail_bars(ready.bars, ready.bars)))
+    assert finer.trades.tobytes() == plain.trades.tobytes()
+    assert finer.equity.tobytes() == plain.equity.tobytes()
+    assert len(set(plain.trades.exit_tag)) > 2

@@ -138,6 +138,20 @@ def test_the_trade_table_is_limited_and_says_how_many_are_left_out():
     assert "No trades." in report_of(sample_run(trades=0))
 
 
+def test_trades_are_broken_down_by_the_tags_of_their_rules():
+    run = sample_run()
+    assert "Trades by tag" not in report_of(run)
+    assert "Entered by" not in report_of(run)
+    tags = {"entry_tag": ["pullback"] * 30 + ["breakout"] * 10, "exit_tag": ["tired"] * 5 + [""] * 35}
+    reasons = ["signal"] * 5 + ["stop_loss"] * 35
+    page = report_of(replace(run, trades=run.trades.assign(**tags, exit_reason=reasons)))
+    assert "Trades by tag" in page
+    assert '<tr><td>pullback</td><td class="number">30</td>' in page
+    assert '<tr><td>stop_loss</td><td class="number">35</td>' in page
+    assert "<td>signal: tired</td>" in page.replace(' <span class="muted">(ambiguous)</span>', "")
+    assert page.count("<td>breakout</td>") == 11
+
+
 def test_the_charts_get_every_bar_of_two_years_of_15m():
     run = sample_run(70_000, trades=1_600)
     data = chart_data_in(report_of(run))
