@@ -151,6 +151,8 @@ def failing(said: object, *, fails_at: int = 30) -> type[BaseStrategy]:
                 return []
             if isinstance(said, str):
                 return [snapshot.value(said)]
+            if callable(said):
+                return [said(snapshot)]
             if isinstance(said, Exception):
                 raise said
             return said
@@ -167,6 +169,14 @@ def failing(said: object, *, fails_at: int = 30) -> type[BaseStrategy]:
         ([[]], r"returned \[\[\]\]"),
         ("volume", "'volume' of exec is not among the inputs"),
         ("atr", "'atr' of exec is not among the inputs"),
+        (lambda view: view.value("close", offset=-1), r"close\[-1\] lies in the future"),
+        (lambda view: view.context("exec").value("close", -3), r"close\[-3\] lies in the future"),
+        (lambda view: view.value("close", offset=1), r"close\[1\] is further back than the inputs"),
+        (lambda view: setattr(view, "bar_index", 99), "FrozenInstanceError: .*'bar_index'"),
+        (lambda view: setattr(view.context("exec"), "bar_index", 99), "FrozenInstanceError: .*'bar_index'"),
+        (lambda view: setattr(view, "equity_usdt", 1e9), "FrozenInstanceError: .*'equity_usdt'"),
+        (lambda view: delattr(view, "position"), "FrozenInstanceError: .*'position'"),
+        (lambda view: type(view)(view._store, 99).value("close"), "there is no exec bar 99"),
     ],
 )
 def test_what_goes_wrong_in_it_names_the_strategy_and_the_bar(said, told):

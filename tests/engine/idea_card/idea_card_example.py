@@ -87,6 +87,15 @@ setups:
 entry_long:
   - {setup: enough}
   - [{max: [hour, "mark_close@htf[1]"]}, near_abs, [funding_rate, 3]]
+captures: {range_then: atr, level_then: {max: [bands.upper, ema_fast]}}
+exit_long:
+  tags:
+    failed: [close, "<", level_then]
+    far_enough: [close, ">", {"+": [entry_price, {"*": [3, range_then]}]}]
+    tired:
+      - [bars_in_trade, ">=", 12]
+      - [unrealised_r, "<", 0.5]
+exit_short: [unrealised_pct, ">", 4]
 """
 
 

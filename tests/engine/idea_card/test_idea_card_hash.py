@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 import yaml
-from idea_card_example import EXAMPLE, REMOVED, changed, everything, plain_example
+from idea_card_example import EXAMPLE, REMOVED, WINDOWS, changed, everything, plain_example
 from pydantic import BaseModel
 
 from engine.idea_card.base import CardPart
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.load import card_from_plain, card_from_text
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
+from engine.idea_card.yaml_source import parse_yaml
 
 EXAMPLE_HASH = "459c4a4c067ea6cf887e889b444c1e361de76a997c28a9caaa7bc78b8a3eb297"
 
@@ -65,11 +66,69 @@ def test_the_order_of_keys_does_not_matter(seed):
     assert card_from_text(text, "here").system_hash() == EXAMPLE_HASH
 
 
+def in_another_order(value: Any) -> Any:
+    """Return plain data with the keys of every block turned round, but for tags, whose order matters."""
+    if isinstance(value, dict):
+        return {
+            key: {name: in_another_order(rule) for name, rule in item.items()}
+            if key == "tags"
+            else in_another_order(item)
+            for key, item in reversed(value.items())
+        }
+    return [in_another_order(item) for item in value] if isinstance(value, list) else value
+
+
+def test_the_order_of_keys_does_not_matter_in_setups_windows_and_captures():
+    turned = in_another_order(everything())
+    assert list(turned["signal_rules"]["setups"]) == list(reversed(everything()["signal_rules"]["setups"]))
+    assert hash_of_plain(turned) == hash_of_plain(everything())
+
+
+def test_the_order_of_tags_matters():
+    # the first that holds is the trade's
+    tags = everything()["signal_rules"]["exit_long"]["tags"]
+    turned = changed(("signal_rules", "exit_long", "tags"), dict(reversed(tags.items())), everything())
+    assert hash_of_plain(turned) != hash_of_plain(everything())
+
+
+@pytest.mark.parametrize("block", [("setups",), ("captures",), ("exit_long", "tags")], ids=".".join)
+def test_names_that_a_card_gives_matter(block):
+    hashes = {hash_of_plain(everything())}
+    inside = everything()["signal_rules"]
+    for step in block:
+        inside = inside[step]
+    for name in inside:
+        renamed = {(f"{key}_x" if key == name else key): item for key, item in inside.items()}
+        hashes.add(hash_of_plain(changed(("signal_rules", *block), renamed, everything())))
+    assert len(hashes) == len(inside) + 1
+
+
+@pytest.mark.parametrize(
+    ("written", "other"),
+    [
+        ("bars: 3,", "bars: 3.0,"),
+        ("weight: 2,", "weight: 2.00,"),
+        ("weight: -1,", "weight: -1e0,"),
+        ("at_least: 1.5", "at_least: 15.0e-1   # of three"),
+        ("duration: 4h,", "duration: '4h',"),
+        ("{setup: enough}", "{'setup': \"enough\"}"),
+        ("range_then: atr", "'range_then': \"atr\""),
+        ("    tired:\n", "    # after half a day\n    'tired':\n"),
+    ],
+)
+def test_the_spelling_does_not_matter_in_setups_windows_captures_and_tags(written, other):
+    assert WINDOWS.count(written) == 1
+    data = everything()
+    data["signal_rules"] |= parse_yaml(WINDOWS.replace(written, other), "here").data
+    assert hash_of_plain(data) == hash_of_plain(everything())
+
+
 @pytest.mark.parametrize(
     ("written", "other"),
     [
         ("leverage: 3\n", "leverage: 3.0   # three\n"),
         ("starting_equity_usdt: 10000\n", "starting_equity_usdt: 10_000.00\n"),
+        ("starting_equity_usdt: 10000\n", "starting_equity_usdt: 1e4\n"),
         ("value: 2.0}", "value: 2}"),
         ("cooldown_bars: 2,", "cooldown_bars: 2.0,"),
         ("params: {length: 9}", "params: {length: 9.0}"),
