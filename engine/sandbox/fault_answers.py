@@ -33,6 +33,7 @@ MESSAGES: Mapping[int, str] = {
 }
 
 _PIECES = 10
+_LEAVING_S = 0.01
 
 
 def html_page(status: int) -> Response:
@@ -104,8 +105,10 @@ class PacedResponse(Response):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
         if isinstance(self._fault, DroppedConnection):
             # what was written must leave before the connection goes
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(_LEAVING_S)
             self._connections.drop(scope)
+            # and the server must learn of it before it misses the rest of the answer
+            await asyncio.sleep(_LEAVING_S)
         else:
             await send({"type": "http.response.body", "body": b""})
 
