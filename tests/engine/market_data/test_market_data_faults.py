@@ -28,7 +28,7 @@ PATHS = ("kline", "mark-price-kline", "funding/history", "open-interest")
 def scenarios(draw) -> Scenario:
     """A few hundred candles, a storm of faults, a lie for each endpoint, and what happens to the market."""
     timeframe = draw(st.sampled_from([Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1]))
-    bars = draw(st.integers(1, 400))
+    bars = draw(st.integers(1, 300))
     start = FIRST + draw(st.integers(0, 5000)) * MINUTE_MS
     now = start + bars * timeframe.ms + draw(st.integers(0, timeframe.ms - 1))
     inside = st.integers(start // MINUTE_MS, now // MINUTE_MS).map(lambda minute: minute * MINUTE_MS)
@@ -70,7 +70,7 @@ def trying(examples):
     )
 
 
-@trying(50)
+@trying(30)
 @given(scenario=scenarios())
 def test_whatever_goes_wrong_the_store_ends_up_with_what_the_exchange_has(trial, scenario):
     trial.run(scenario)
