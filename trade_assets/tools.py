@@ -17,6 +17,12 @@ class WhatToRun(ToolInput):
     symbols: tuple[str, ...] = Field((), description="symbols, as BTCUSDT; none: all the cards name")
 
 
+class RoomToKeep(ToolInput):
+    """How much of the stored features stays."""
+
+    keep_mb: int = Field(500, ge=0, description="megabytes of the newest to keep")
+
+
 def register(registry: ToolRegistry) -> None:
     """Add the tools of this package to `registry`."""
     registry.register(
@@ -26,6 +32,15 @@ def register(registry: ToolRegistry) -> None:
             SideEffect.WRITE,
             WhatToRun,
             run,
+        )
+    )
+    registry.register(
+        ToolSpec(
+            "features.prune",
+            "Remove stored features, the oldest first; what is asked for again is computed again.",
+            SideEffect.WRITE,
+            RoomToKeep,
+            prune_features,
         )
     )
 
@@ -56,6 +71,15 @@ def run(asked: WhatToRun, context: ToolContext) -> dict[str, Any]:
         "dagster_seconds": report.dagster_seconds,
         "pipeline_seconds": report.seconds,
     }
+
+
+def prune_features(asked: RoomToKeep, context: ToolContext) -> dict[str, Any]:
+    """Remove stored features beyond what is to be kept, and tell how many."""
+    from upath import UPath
+
+    from trade_assets.feature_store import prune
+
+    return vars(prune(UPath(context.settings.artifacts_uri), keep_bytes=asked.keep_mb * 1_000_000))
 
 
 def _card_id(card: str) -> str:

@@ -156,10 +156,11 @@ class History:
         DataError
             If the open interest is asked for, and it is not known at all.
         """
-        values: Floats = price_column(self._inputs_of(timeframe), name)
+        values: Floats = price_column(self.inputs(timeframe), name)
         return values
 
-    def _inputs_of(self, timeframe: Timeframe) -> BarInputs:
+    def inputs(self, timeframe: Timeframe) -> BarInputs:
+        """Return the columns of a timeframe by name, each joined when it is first asked for."""
         with self._lock:
             if timeframe not in self._inputs:
                 bars, candles = self.bars(timeframe), self.candles[timeframe]
@@ -188,7 +189,7 @@ class History:
                 if key in self._features:
                     self._features.move_to_end(key)
                     return self._features[key]
-            outputs = compute_feature(feature, self._inputs_of(timeframe))
+            outputs = compute_feature(feature, self.inputs(timeframe))
             self._keep_feature(key, outputs)
             return outputs
 

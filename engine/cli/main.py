@@ -15,6 +15,7 @@ import typer
 
 from engine.cli.calling import REFUSED, call, configure_logging, show_fault
 from engine.cli.data import data_app
+from engine.cli.features import docs, features_app
 from engine.cli.universe import universe_app
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ app.add_typer(strategies_app, name="strategies")
 portfolio_app = typer.Typer(help="Several cards and symbols on one wallet.", no_args_is_help=True)
 app.add_typer(portfolio_app, name="portfolio")
 app.add_typer(universe_app, name="universe")
+app.add_typer(features_app, name="features")
+app.command()(docs)
 app.add_typer(data_app, name="data")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]

@@ -20,6 +20,7 @@ from engine.tools import (
     data_quality,
     demo,
     explain,
+    features,
     portfolio,
     project,
     promotions,
@@ -40,7 +41,7 @@ def own_registry() -> ToolRegistry:
     registry = ToolRegistry()
     rooms = (
         backtest, cards, data, data_files, data_quality, explain, portfolio, project, promotions, reports,
-        strategies, sweep, universe,
+        features, strategies, sweep, universe,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

@@ -206,7 +206,11 @@ ENTRIES = (
             *(window(f"sma{k}") for k in (1, 2, 3, 4)),
             window("signal", 1),
         ),
-        warmup=lambda p: max(p[f"roc{k}"] + p[f"sma{k}"] for k in (1, 2, 3, 4)) + p["signal"] - 2,
+        warmup=lambda p: (
+            max(p["roc1"] + p["sma1"], p["roc2"] + p["sma2"], p["roc3"] + p["sma3"], p["roc4"] + p["sma4"])
+            + p["signal"]
+            - 2
+        ),
         memory=Memory.WINDOW,
         outputs=("kst", "signal"),
     ),

@@ -46,6 +46,8 @@ def test_the_shipped_tools_are_these():
         "explain.moment",
         "explain.trade",
         "explain.trades",
+        "features.draw",
+        "features.reference",
         "portfolio.run",
         "project.init",
         "promotions.list",
