@@ -15,6 +15,9 @@ from engine.timeframes import DAY_MS, HOUR_MS
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
+UNTAGGED = "(none)"
+"""How trades whose entry rule has no tag are called."""
+
 
 class Period(Enum):
     """Calendar periods, in UTC. A week begins on Monday."""
@@ -25,11 +28,16 @@ class Period(Enum):
 
 
 class TradeGroup(Enum):
-    """What trades can be grouped by; the hour and the weekday are those of the entry, in UTC."""
+    """What trades can be grouped by; the hour and the weekday are those of the entry, in UTC.
+
+    What a trade is ended by is the tag of its exit rule, or else its exit reason.
+    """
 
     HOUR = "hour"
     WEEKDAY = "weekday"
     EXIT_REASON = "exit_reason"
+    ENTRY_TAG = "entry_tag"
+    ENDED_BY = "ended_by"
     DIRECTION = "direction"
     SYMBOL = "symbol"
 
@@ -117,9 +125,21 @@ def _weekday(trades: pd.DataFrame) -> NDArray[Any]:
     return (trades["ts_entry"].to_numpy(np.int64) // DAY_MS + 3) % 7
 
 
+def _entry_tag(trades: pd.DataFrame) -> NDArray[Any]:
+    tags = trades["entry_tag"].to_numpy(object)
+    return np.where(tags != "", tags, UNTAGGED)
+
+
+def _ended_by(trades: pd.DataFrame) -> NDArray[Any]:
+    tags, reasons = trades["exit_tag"].to_numpy(object), trades["exit_reason"].to_numpy(object)
+    return np.where(tags != "", tags, reasons)
+
+
 _LABELS: dict[TradeGroup, Callable[[pd.DataFrame], NDArray[Any]]] = {
     TradeGroup.HOUR: _hour,
     TradeGroup.WEEKDAY: _weekday,
+    TradeGroup.ENTRY_TAG: _entry_tag,
+    TradeGroup.ENDED_BY: _ended_by,
 }
 
 

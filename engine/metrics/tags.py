@@ -5,16 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from engine.metrics.trades import win_rate_pct
+from engine.metrics.breakdown import TradeGroup, trades_by
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNTAGGED = "(none)"
-"""How trades whose entry rule has no tag are called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,24 +47,20 @@ def tag_breakdown(trades: pd.DataFrame) -> TagBreakdown:
 
     Trades that no tagged exit rule ended stand under their exit reason. The most trades come first.
     """
-    entry, leave = (trades[name].to_numpy(dtype=object) for name in ("entry_tag", "exit_tag"))
-    if not (entry != "").any() and not (leave != "").any():
+    if not (trades["entry_tag"] != "").any() and not (trades["exit_tag"] != "").any():
         return TagBreakdown()
-    net = trades["net_pnl_usdt"].to_numpy(dtype=np.float64)
-    ended_by = np.where(leave != "", leave, trades["exit_reason"].to_numpy(dtype=object))
-    return TagBreakdown(_by(np.where(entry != "", entry, UNTAGGED), net), _by(ended_by, net))
+    return TagBreakdown(_by(trades, TradeGroup.ENTRY_TAG), _by(trades, TradeGroup.ENDED_BY))
 
 
-def _by(labels: NDArray[np.object_], net: NDArray[np.float64]) -> tuple[TagMetrics, ...]:
-    found = [_of(str(label), net[labels == label]) for label in sorted(set(labels))]
+def _by(trades: pd.DataFrame, group: TradeGroup) -> tuple[TagMetrics, ...]:
+    found = [
+        TagMetrics(
+            tag=str(row[group.value]),
+            trades=int(row["trades"]),
+            win_rate_pct=float(row["win_rate_pct"]),
+            net_pnl_usdt=float(row["net_pnl_usdt"]),
+            expectancy_usdt=float(row["expectancy_usdt"]),
+        )
+        for row in trades_by(trades, group).to_dict("records")
+    ]
     return tuple(sorted(found, key=lambda each: -each.trades))
-
-
-def _of(tag: str, net: NDArray[np.float64]) -> TagMetrics:
-    return TagMetrics(
-        tag=tag,
-        trades=len(net),
-        win_rate_pct=win_rate_pct(net),
-        net_pnl_usdt=float(net.sum()),
-        expectancy_usdt=float(net.mean()),
-    )
