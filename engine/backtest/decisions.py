@@ -39,7 +39,7 @@ def decisions(plan: CardPlan, history: History, window: Window) -> BarSignals:
         If the data are too short for the warm-up.
     """
     columns = VisibleColumns(plan, history)
-    warm = _first_warm_bar(plan, history)
+    warm = first_warm_bar(plan, history)
     rows = window.rows
     if warm >= rows.stop:
         raise DataError(
@@ -64,7 +64,7 @@ def admitted(plan: CardPlan, history: History, window: Window, bits: SignalBits)
         bits = np.where(inside, bits, bits & ~_ENTRIES)
         if session.close_outside:
             bits = np.where(inside, bits, bits | _EXITS)
-    cold = _first_warm_bar(plan, history) - window.rows.start
+    cold = first_warm_bar(plan, history) - window.rows.start
     if cold > 0:
         bits = bits.copy()
         bits[:cold] = 0
@@ -95,7 +95,7 @@ def _verdicts(plan: CardPlan, history: History, columns: VisibleColumns, shared:
     return history.kept(("verdicts", exec_timeframe, plan.rules, meanings), evaluate)
 
 
-def _first_warm_bar(plan: CardPlan, history: History) -> int:
+def first_warm_bar(plan: CardPlan, history: History) -> int:
     """Return the first exec bar at whose close every role is warm; the number of bars if there is none."""
     exec_timeframe = plan.card.timeframes.exec
     count = len(history.bars(exec_timeframe))

@@ -112,6 +112,11 @@ class History:
         return self._features_computed
 
     @property
+    def open_interest(self) -> Stamped | None:
+        """The open interest; None where it is not known at all."""
+        return None if self._open_interest is None else self._open_interest()
+
+    @property
     def data_fingerprint(self) -> str:
         """Hash of the candles, the funding events and the exchange's rules."""
         with self._lock:
