@@ -9,7 +9,7 @@ https://docs.dagster.io/guides/build/projects-and-components
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import dagster as dg
@@ -28,7 +28,7 @@ from trade_assets.assets.market import (
     open_interest_assets,
 )
 from trade_assets.io import ArtifactIOManager, Artifacts
-from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, WATCHER, NullWatcher
+from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, WATCHER, NullWatcher, PartitionedAsset
 from trade_assets.partitions import Universe
 from trade_assets.resources import Clock, ExchangeClient, MarketDatabase, PromotionDatabase
 from trade_assets.schedules import daily_sync_schedule
@@ -69,13 +69,21 @@ def build_defs(
         *(asset for plan in cards.plans.values() for asset in card_assets(plan)),
     ]
     return dg.Definitions(
-        assets=[idea_cards_asset(settings), *(asset.definition(universe) for asset in assets)],
+        assets=[
+            idea_cards_asset(settings),
+            *(asset.definition(universe, readers_of(asset, assets)) for asset in assets),
+        ],
         resources=default_resources(settings) | dict(resource_overrides or {}),
         sensors=[candle_close_sensor(universe, cards.plans.values())] if sensors is None else sensors,
         schedules=[daily_sync_schedule(universe)] if schedules is None else schedules,
         # Runs are processes of their own already, and a process per step costs three seconds each.
         executor=dg.in_process_executor,
     )
+
+
+def readers_of(asset: PartitionedAsset, assets: Collection[PartitionedAsset]) -> list[PartitionedAsset]:
+    """Return those of `assets` that take in `asset`."""
+    return [each for each in assets if any(taken.asset_key == asset.key for taken in each.inputs.values())]
 
 
 def usable_cards(settings: TradeSettings) -> PlanFolder:

@@ -19,15 +19,20 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from engine.errors import ConfigurationError, ExchangeUnavailable, TradeError
+from trade_assets.io import NotMadeInRun
 from trade_assets.partitions import Partition
 
 SCHEMA = "schema"
 ACCOUNTS_AGREE = "accounts_agree"
 PROMOTION_GATES = "promotion_gates"
+FRESH = "fresh"
+NO_GAPS = "no_gaps"
 
 _DESCRIPTIONS = {
     SCHEMA: "It holds to its pandera schema. What does not is refused before it is written.",
     ACCOUNTS_AGREE: "What the trades made, one by one, is what the account shows at the end.",
+    FRESH: "Every candle is there that closed a quarter of an hour ago or earlier.",
+    NO_GAPS: "No candle is missing between the first and the last.",
     PROMOTION_GATES: "The card meets the thresholds it sets itself. A refusal is an answer and stops no run.",
 }
 
@@ -81,9 +86,13 @@ def evaluation(
     partition: Partition,
     verdict: CheckVerdict,
     *,
+    is_gate: bool,
     blocking: bool,
 ) -> dg.AssetCheckEvaluation:
     """Return the event that records a verdict for its partition, on its newest materialization.
+
+    A failed gate is an error, a failed note a warning. Where the event says that it blocks, Dagster fails the
+    step by it.
 
     The event and not an `AssetCheckResult`, which in a run over a range is stored for no partition at all.
     The UI counts a verdict only while the materialization it names is the newest.
@@ -100,7 +109,7 @@ def evaluation(
         and AssetCheckEvaluationTargetMaterializationData(
             storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
         ),
-        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if is_gate else dg.AssetCheckSeverity.WARN,
         blocking=blocking,
         partition=partition.key,
     )
@@ -108,4 +117,4 @@ def evaluation(
 
 def is_verdict(error: TradeError) -> bool:
     """Whether an error says something about the data, and not that a setting is wrong or nobody answered."""
-    return not isinstance(error, ConfigurationError | ExchangeUnavailable)
+    return not isinstance(error, ConfigurationError | ExchangeUnavailable | NotMadeInRun)

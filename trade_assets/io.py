@@ -16,8 +16,13 @@ from typing import Any
 import dagster as dg
 from upath import UPath
 
+from engine.errors import DataNotFound, GateRefused, TradeError
 from trade_assets.artifacts import Address, ArtifactStore
 from trade_assets.partitions import Partition
+
+
+class NotMadeInRun(TradeError):
+    """An upstream step of the same run could not make its part, so there is nothing to go on from."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +51,37 @@ class ArtifactInput:
     store: ArtifactStore
     asset_key: tuple[str, ...]
 
-    def read(self, partition: Partition) -> tuple[Any, dict[str, str]]:
+    def read(self, partition: Partition, *, of_run: str | None = None) -> tuple[Any, dict[str, str]]:
         """Return the artifact of `partition`, and its address with its hash.
+
+        Parameters
+        ----------
+        partition : Partition
+            Which.
+        of_run : str, optional
+            The run that has to have made it.
 
         Raises
         ------
         DataNotFound, GateRefused, CorruptData
             As `ArtifactStore.read`.
+        NotMadeInRun
+            If `of_run` could not make it: it was refused, or what is there is of another run.
         """
         address = Address(self.asset_key, partition)
-        value = self.store.read(address)
-        return value, {address.path: self.store.pointer(address).sha256}
+        try:
+            value = self.store.read(address)
+        except (DataNotFound, GateRefused) as error:
+            if of_run is None:
+                raise
+            raise NotMadeInRun(error.problem, way_out=error.way_out) from error
+        pointer = self.store.pointer(address)
+        if of_run is not None and pointer.dagster_run != of_run:
+            raise NotMadeInRun(
+                f"{address} was not made in this run, and what is there is older",
+                way_out=f"see the log of the step {'/'.join(self.asset_key)}",
+            )
+        return value, {address.path: pointer.sha256}
 
 
 class Artifacts(dg.ConfigurableResource[None]):

@@ -21,6 +21,7 @@ from engine.timeframes import Timeframe
 from trade_assets.artifacts import Address
 from trade_assets.checks import SCHEMA, CheckVerdict, check_specs, evaluation, is_verdict
 from trade_assets.io import ArtifactInput, Artifacts, Product
+from trade_assets.not_made import note_not_made, note_went_on, went_on_without
 from trade_assets.partitions import Partition, Universe, largest_first, read_at_once
 
 INTERRUPTED = "the run was interrupted"
@@ -156,8 +157,10 @@ class PartitionedAsset:
         """Dagster's form of the key."""
         return dg.AssetKey(list(self.key))
 
-    def definition(self, universe: Universe) -> dg.AssetsDefinition:
-        """Return the asset over the partitions of `universe`."""
+    def definition(
+        self, universe: Universe, readers: Collection["PartitionedAsset"] = ()
+    ) -> dg.AssetsDefinition:
+        """Return the asset over the partitions of `universe`; `readers` are the assets that take it in."""
 
         @dg.asset(
             key=self.asset_key,
@@ -175,8 +178,8 @@ class PartitionedAsset:
             kinds=set(self.kinds),
             retry_policy=self.retries,
         )
-        def asset(context: dg.AssetExecutionContext, **readers: ArtifactInput) -> Iterator[Any]:
-            yield from self._make_all(context, readers)
+        def asset(context: dg.AssetExecutionContext, **inputs: ArtifactInput) -> Iterator[Any]:
+            yield from self._make_all(context, inputs, readers)
 
         return asset
 
@@ -188,19 +191,26 @@ class PartitionedAsset:
         return dg.AssetIn(key, partition_mapping=mapping)
 
     def _make_all(
-        self, context: dg.AssetExecutionContext, readers: Mapping[str, ArtifactInput]
+        self,
+        context: dg.AssetExecutionContext,
+        inputs: Mapping[str, ArtifactInput],
+        readers: Collection["PartitionedAsset"],
     ) -> Iterator[Any]:
-        """Make every partition of the run; write all of them, or none if one of them fails."""
+        """Make every partition of the run, and store what could be made.
+
+        Where something could not, the run goes on with the rest as long as anything downstream has work to
+        do, and the last step that has fails in the name of those before it.
+        """
         products: dict[Partition, Product] = {}
         passed: dict[Partition, tuple[CheckVerdict, ...]] = {}
         failures: dict[Partition, TradeError] = {}
-        for key in context.partition_keys:
-            partition = Partition.parse(key)
-            if self.applies is not None and not self.applies(partition):
+        wanted = [Partition.parse(key) for key in context.partition_keys]
+        for partition in wanted:
+            if not self.has_work_for(partition):
                 context.log.info(f"there is nothing to make for {partition}")
                 continue
             try:
-                made, products[partition] = self._make_one(context, partition, readers)
+                made, products[partition] = self._make_one(context, partition, inputs)
             except dg.DagsterExecutionInterruptedError:
                 # A retry policy would begin the step again: somebody who stops a run wants it stopped.
                 raise dg.Failure(INTERRUPTED, allow_retries=False) from None
@@ -211,57 +221,89 @@ class PartitionedAsset:
             passed[partition] = tuple(said.get(name, CheckVerdict(name, True)) for name in self.checks)
             shown = {"symbol": partition.symbol, "timeframe": str(partition.timeframe), **made.metadata}
             context.add_asset_metadata(shown, self.asset_key, partition.key)
-        if failures:
-            yield from self._evaluations(context, self._refuse(context, failures))
-            raise self._failure(failures)
+        refused = self._refuse(context, failures)
+        if failures or context.retry_number:
+            note_not_made(context.instance, context.run.run_id, "/".join(self.key), failures)
+        if failures and not products:
+            yield from self._evaluations(context, refused)
+            raise self._failure(failures, allow_retries=True)
         if products:
             output = context.assets_def.get_output_name_for_asset_key(self.asset_key)
             yield dg.Output(products, output_name=output)
             yield from self._evaluations(context, passed)
+        if failures:
+            # Dagster would fail the step by a verdict that blocks, whatever else was made.
+            yield from self._evaluations(context, refused, blocking=False)
+        goes_on = any(
+            _is_in_run(context, reader.asset_key) and reader.has_work_for(partition)
+            for reader in readers
+            for partition in wanted
+            if partition not in failures
+        )
+        if products and not goes_on:
+            self._fail_if_anything_was_not_made(context, failures)
+        elif failures:
+            note_went_on(context.instance, context.run.run_id, "/".join(self.key))
+            context.log.error(self._failure(failures, allow_retries=False).description or "")
         for check in sorted(context.selected_asset_check_keys):
             output = context.assets_def.get_output_name_for_asset_check_key(check)
             yield dg.Output(None, output_name=output)
 
+    def has_work_for(self, partition: Partition) -> bool:
+        """Whether there is anything to make for `partition`."""
+        return self.applies is None or self.applies(partition)
+
     def _make_one(
-        self, context: dg.AssetExecutionContext, partition: Partition, readers: Mapping[str, ArtifactInput]
+        self, context: dg.AssetExecutionContext, partition: Partition, inputs: Mapping[str, ArtifactInput]
     ) -> tuple[Made, Product]:
         watcher: Watcher = context.resources.watcher
         watcher.starting("/".join(self.key), partition)
         started = time.perf_counter()
-        values, taken = self._read_inputs(partition, readers)
+        values, taken = self._read_inputs(context, partition, inputs)
         made = self.make(Work(partition, context.resources, taken), **values)
         watcher.made("/".join(self.key), partition, time.perf_counter() - started)
         return made, Product(made.value, self.code_version, taken)
 
     def _read_inputs(
-        self, partition: Partition, readers: Mapping[str, ArtifactInput]
+        self, context: dg.AssetExecutionContext, partition: Partition, inputs: Mapping[str, ArtifactInput]
     ) -> tuple[dict[str, Any], dict[str, str]]:
         values: dict[str, Any] = {}
         taken: dict[str, str] = {}
+        in_run = set(context.partition_keys)
         for name, wanted in self.inputs.items():
-            if wanted.timeframes is None:
-                value, hashes = readers[name].read(partition)
-            else:
-                value, hashes = {}, {}
-                for timeframe in largest_first(wanted.timeframes):
-                    value[timeframe], hash_of_it = readers[name].read(partition.at(timeframe))
-                    hashes |= hash_of_it
-            taken |= hashes
+            made_here = in_run if _is_in_run(context, dg.AssetKey(list(wanted.asset_key))) else set()
+            found: dict[Timeframe, Any] = {}
+            for timeframe in largest_first(wanted.timeframes or [partition.timeframe]):
+                where = partition.at(timeframe)
+                of_run = context.run.run_id if where.key in made_here else None
+                found[timeframe], hash_of_it = inputs[name].read(where, of_run=of_run)
+                taken |= hash_of_it
+            value = found[partition.timeframe] if wanted.timeframes is None else found
             if wanted.is_argument:
                 values[name] = value
         return values, taken
 
     def _evaluations(
-        self, context: dg.AssetExecutionContext, verdicts: Mapping[Partition, tuple[CheckVerdict, ...]]
+        self,
+        context: dg.AssetExecutionContext,
+        verdicts: Mapping[Partition, tuple[CheckVerdict, ...]],
+        *,
+        blocking: bool = True,
     ) -> Iterator[dg.AssetCheckEvaluation]:
-        """Give the events of the checks that are part of the run."""
+        """Give the events of the checks that are part of the run; the gate's say that they block."""
         selected = {check.name: check for check in context.selected_asset_check_keys}
         for partition, said in verdicts.items():
             for verdict in said:
                 if verdict.check in selected:
-                    blocking = verdict.check == self.gate
-                    check = selected[verdict.check]
-                    yield evaluation(context.instance, check, partition, verdict, blocking=blocking)
+                    is_gate = verdict.check == self.gate
+                    yield evaluation(
+                        context.instance,
+                        selected[verdict.check],
+                        partition,
+                        verdict,
+                        is_gate=is_gate,
+                        blocking=is_gate and blocking,
+                    )
 
     def _refuse(
         self, context: dg.AssetExecutionContext, failures: Mapping[Partition, TradeError]
@@ -280,12 +322,31 @@ class PartitionedAsset:
             return {}
         return {partition: (CheckVerdict(self.gate, False, told),) for partition, told in refused.items()}
 
-    def _failure(self, failures: Mapping[Partition, TradeError]) -> dg.Failure:
+    def _failure(self, failures: Mapping[Partition, TradeError], *, allow_retries: bool) -> dg.Failure:
         """Return what fails the step: the cause in words, where Dagster would show a traceback."""
         told = "\n".join(f"{partition}: {error}" for partition, error in failures.items())
         unavailable = all(isinstance(error, ExchangeUnavailable) for error in failures.values())
         return dg.Failure(
             description=f"{'/'.join(self.key)} was not made for {told}",
             metadata={partition.key: str(error) for partition, error in failures.items()},
-            allow_retries=unavailable and self.retries is not None,
+            allow_retries=allow_retries and unavailable and self.retries is not None,
         )
+
+    def _fail_if_anything_was_not_made(
+        self, context: dg.AssetExecutionContext, failures: Mapping[Partition, TradeError]
+    ) -> None:
+        """Fail the step if the run could not make something, here or in a step that went on without it."""
+        if failures:
+            raise self._failure(failures, allow_retries=False)
+        lacking = went_on_without(context.instance, context.run.run_id)
+        if lacking:
+            told = "; ".join(f"{asset} was not made for {', '.join(keys)}" for asset, keys in lacking.items())
+            raise dg.Failure(
+                f"{told}. The log of that step says why; everything else was made.", allow_retries=False
+            )
+
+
+def _is_in_run(context: dg.AssetExecutionContext, key: dg.AssetKey) -> bool:
+    """Whether the run has a step that makes the asset `key`."""
+    steps = context.run.step_keys_to_execute
+    return steps is not None and key.to_python_identifier() in steps

@@ -25,30 +25,19 @@ class Pass:
     timeframe : Timeframe
     keys : mapping of str to list of asset keys
         By card, those there is something to make of.
-    pace : Timeframe
-        Whose candles bring new work: its own, and for a detail timeframe the exec timeframe of its cards,
-        which read it no sooner.
     is_detail : bool
         Whether it makes the candles that orders are filled on.
     """
 
     timeframe: Timeframe
     keys: Mapping[str, list[tuple[str, ...]]]
-    pace: Timeframe
     is_detail: bool = False
 
 
-def passes_of(plans: Collection[CardPlan], timeframes: Collection[Timeframe] = ()) -> list[Pass]:
-    """Return the passes that make `plans`, in their order.
-
-    Parameters
-    ----------
-    plans : collection of CardPlan
-    timeframes : collection of Timeframe, optional
-        Others that are wanted, of which only the market's assets are made.
-    """
+def passes_of(plans: Collection[CardPlan]) -> list[Pass]:
+    """Return the passes that make `plans`, in their order."""
     details: dict[Timeframe, list[CardPlan]] = {}
-    looked_at = set()
+    looked_at: set[Timeframe] = set()
     for plan in plans:
         looked_at |= set(plan.card.timeframes.roles().values())
         if plan.card.timeframes.detail is not None:
@@ -57,14 +46,13 @@ def passes_of(plans: Collection[CardPlan], timeframes: Collection[Timeframe] = (
         Pass(
             timeframe=timeframe,
             keys={plan.card.id: card_keys(plan, [timeframe]) for plan in details[timeframe]},
-            pace=min(plan.card.timeframes.exec for plan in details[timeframe]),
             is_detail=True,
         )
         for timeframe in largest_first(details)
     ]
     rest = [
-        Pass(timeframe, {plan.card.id: card_keys(plan, [timeframe]) for plan in users}, pace=timeframe)
-        for timeframe in largest_first(looked_at | (set(timeframes) - set(details)))
+        Pass(timeframe, {plan.card.id: card_keys(plan, [timeframe]) for plan in users})
+        for timeframe in largest_first(looked_at)
         for users in [[plan for plan in plans if timeframe in plan.card.timeframes.roles().values()]]
     ]
     return first + rest

@@ -17,10 +17,11 @@ DAILY_CRON = "20 0 * * *"
 
 
 def daily_sync_schedule(universe: Universe) -> dg.ScheduleDefinition:
-    """Return the schedule `daily_sync`: every symbol at every timeframe, whether or not a card is due.
+    """Return the schedule `daily_sync`: every symbol that trades at every timeframe.
 
-    It keeps what no candle close touches: rules, open interest, timeframes no card trades. Stopped until it
-    is started in the UI, for the reason given at `sensors.candle_close_sensor`.
+    It keeps what no candle close touches: the healed candles, events and rules of symbols without a card, and
+    looks at every partition once, whatever became of the runs of the day. Stopped
+    until it is started in the UI, for the reason given at `sensors.candle_close_sensor`.
     """
 
     @dg.schedule(
@@ -34,10 +35,8 @@ def daily_sync_schedule(universe: Universe) -> dg.ScheduleDefinition:
     def daily_sync(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         day = context.scheduled_execution_time.date().isoformat()
         keys = [dg.AssetKey(list(key)) for key in MARKET_KEYS]
-        most = symbols_per_run(universe)
-        return [
-            each.request(of=day, asset_keys=keys)
-            for each in ranges_of(universe, universe.symbols, universe.timeframes, most_symbols=most)
-        ]
+        wanted = dict.fromkeys(universe.traded, universe.timeframes) if universe.timeframes else {}
+        ranges = ranges_of(universe, wanted, most_symbols=symbols_per_run(wanted))
+        return [each.request(of=day, asset_keys=keys) for each in ranges]
 
     return daily_sync

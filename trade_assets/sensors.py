@@ -1,34 +1,37 @@
-"""Sensors: closed candles start the runs that carry them down to the decisions.
+"""The sensor that keeps partitions current: closed candles start the runs that carry them down to decisions.
 
-Looks at the clock only. Asking the exchange is the work of the run: a sensor has a minute, for everything.
+Looks at the clock and at the runs there are. Asking the exchange is the work of a run: a sensor has a minute,
+for everything.
 
 https://docs.dagster.io/guides/automate/sensors
 """
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import dagster as dg
 
 from engine.strategies.card_plan import CardPlan
-from engine.timeframes import MINUTE_MS
-from trade_assets.assets.cards import card_group
-from trade_assets.assets.market import GROUP, MARKET_KEYS
+from engine.timeframes import Timeframe
+from trade_assets.assets.cards import card_group, card_keys
+from trade_assets.assets.market import GROUP, MARKET_KEYS, RAW_OHLCV_KEY
+from trade_assets.due import RETRY_EVERY_MS, Due, Memory, due, latest_close
 from trade_assets.partitions import Universe
-from trade_assets.passes import Pass, passes_of
-from trade_assets.ranges import ranges_of
+from trade_assets.ranges import PartitionRange, ranges_of
+from trade_assets.run_outcomes import outcome_of
 
 # The exchange publishes a closed candle a moment after the close.
 LAG_MS = 10_000
 _LOOKS_EVERY_S = 30
 
-# Starting a run takes about three seconds. So a few symbols get a run each, which fails for itself, and
-# hundreds share this many.
-_MOST_RUNS = 12
+# Starting a run takes about three seconds. So the symbols of a few cards get a run each, which fails for
+# itself, and hundreds share this many; symbols that are only synced are so many to a run.
+_MOST_CARD_RUNS = 12
+_SYNCED_TOGETHER = 150
 
 
 def candle_close_sensor(
@@ -37,19 +40,20 @@ def candle_close_sensor(
     *,
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> dg.SensorDefinition:
-    """Return the sensor `candle_close`: when a candle closes, a run per symbol makes what it changes.
+    """Return the sensor `candle_close`: when candles close, a few runs sync them and make what they change.
 
-    The cursor holds, per timeframe, the close up to which runs were asked for; it moves on only with all the
-    requests of a look. After a pause there is one run and not one per candle missed, since a sync fetches
-    whatever is new. Where several timeframes close at once, detail timeframes have the highest priority and
-    then the largest, and the runs of a symbol follow each other: a backtest reads all of its card's. A detail
-    timeframe has a run when an exec candle of its cards closes, and not for each of its own.
+    A symbol that cards trade is carried down to its decisions, over all timeframes that have closed; of the
+    others `raw_ohlcv` is synced, many in one run. After a pause there is one run and not one per candle
+    missed, since a sync fetches whatever is new. What is due, what waits and what is tried again: `due.py`.
+    A detail timeframe is due when an exec candle of its cards closes, and not for each of its own.
 
     It is stopped until somebody starts it in the UI: once started it asks an exchange every quarter of an
     hour, for as long as the daemon runs, and that is not something opening a UI should do by itself.
     """
 
-    passes = passes_of(plans, universe.timeframes)
+    paces = paces_of(plans, universe.timeframes)
+    sync_only = [dg.AssetKey(list(RAW_OHLCV_KEY))]
+    down_to_decisions = [dg.AssetKey(list(key)) for key in _card_run_keys(plans)]
 
     @dg.sensor(
         name="candle_close",
@@ -58,58 +62,80 @@ def candle_close_sensor(
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=f"Runs what a newly closed candle changes, {LAG_MS // 1000} seconds after its close.",
     )
-    def candle_close(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        done = _read_cursor(context.cursor)
-        closed = _newly_closed(passes, done, now_ms() - LAG_MS)
-        if not closed or not universe.symbols:
-            return dg.SkipReason("no candle has closed since the last look")
-        most = symbols_per_run(universe)
+    def candle_close(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        memory, now = Memory.parse(context.cursor), now_ms()
+        outcome = outcome_of(context.instance, universe, memory.asked, now_ms=now)
+        found = due(universe, paces, memory, outcome, now - LAG_MS)
+        of_cards = {symbol: each for symbol, each in found.partitions.items() if symbol in universe.of_cards}
+        others = {symbol: each for symbol, each in found.partitions.items() if symbol not in of_cards}
         requests = [
-            each.request(
-                of=f"{close}|detail" if step.is_detail else close,
-                asset_keys=_keys_of(step),
-                priority=_priority(step, universe),
+            each.request(of=_occasion(each, universe, found), asset_keys=keys, priority=priority)
+            for wanted, keys, most, priority in (
+                (of_cards, down_to_decisions, symbols_per_run(universe.of_cards), 1),
+                (others, sync_only, _SYNCED_TOGETHER, 0),
             )
-            for step, close in closed
-            for each in ranges_of(universe, universe.symbols, [step.timeframe], most_symbols=most)
+            for each in ranges_of(universe, wanted, most_symbols=most)
         ]
-        moved = done | {_cursor_name(step): close for step, close in closed}
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps(moved, sort_keys=True))
+        asked = (*found.memory.asked, *(str(request.run_key) for request in requests))
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else _why_nothing(found.memory),
+            cursor=replace(found.memory, asked=asked).to_cursor(),
+        )
 
     return candle_close
 
 
-def _newly_closed(passes: Collection[Pass], done: dict[str, int], now: int) -> list[tuple[Pass, int]]:
-    """Return the passes there is new work for since `done`, each with the close that brings it."""
-    closes = [(step, step.pace.floor(now)) for step in passes]
-    return [(step, close) for step, close in closes if close > done.get(_cursor_name(step), 0)]
+def paces_of(plans: Collection[CardPlan], timeframes: Collection[Timeframe]) -> dict[Timeframe, Timeframe]:
+    """Return, by timeframe, the one whose closes bring it work.
+
+    That is its own; for one on which cards only fill their orders it is the smallest exec timeframe of those
+    cards, which read it no sooner.
+    """
+    looked_at = {each for plan in plans for each in plan.card.timeframes.roles().values()}
+    filled_on: dict[Timeframe, Timeframe] = {}
+    for plan in plans:
+        detail, executes = plan.card.timeframes.detail, plan.card.timeframes.exec
+        if detail is not None and detail not in looked_at:
+            filled_on[detail] = min(executes, filled_on.get(detail, executes))
+    return {timeframe: filled_on.get(timeframe, timeframe) for timeframe in timeframes}
 
 
-def _cursor_name(step: Pass) -> str:
-    return f"{step.timeframe} detail" if step.is_detail else str(step.timeframe)
+def symbols_per_run(symbols: Collection[str]) -> int:
+    """Return how many of `symbols` runs put together that make more than the sync."""
+    return max(1, math.ceil(len(symbols) / _MOST_CARD_RUNS))
 
 
-def _keys_of(step: Pass) -> list[dg.AssetKey]:
-    keys = [*MARKET_KEYS, *(key for keys in step.keys.values() for key in keys)]
-    return [dg.AssetKey(list(key)) for key in keys]
+def _occasion(covered: PartitionRange, universe: Universe, found: Due) -> str:
+    """Return what a run is for: the newest close it brings, and which attempt at it this is.
+
+    It is part of the run's key, by which Dagster starts a run once only, also after a daemon that was killed
+    between asking and remembering.
+    """
+    timeframes = set(covered.timeframes_in(universe))
+    wanted = [
+        timeframe
+        for symbol in covered.symbols_in(universe)
+        for timeframe in found.partitions[symbol]
+        if timeframe in timeframes
+    ]
+    close = latest_close(wanted, found.memory)
+    again = found.again & set(covered.symbols_in(universe))
+    return f"{close}|again {found.memory.failed_at_ms // RETRY_EVERY_MS}" if again else str(close)
 
 
-def _priority(step: Pass, universe: Universe) -> int:
-    largest_ms = universe.timeframes[0].ms if step.is_detail else 0
-    return (largest_ms + step.timeframe.ms) // MINUTE_MS
+def _card_run_keys(plans: Collection[CardPlan]) -> list[tuple[str, ...]]:
+    of_cards = (
+        key for plan in plans for key in card_keys(plan, plan.card.timeframes.all_timeframes().values())
+    )
+    return list(dict.fromkeys((*MARKET_KEYS, *of_cards)))
 
 
-def _read_cursor(cursor: str | None) -> dict[str, int]:
-    """Return the closes in a cursor; one that cannot be read counts as none, and everything is run once."""
-    try:
-        found = json.loads(cursor or "{}")
-    except ValueError:
-        return {}
-    if not isinstance(found, dict):
-        return {}
-    return {name: close for name, close in found.items() if isinstance(close, int)}
-
-
-def symbols_per_run(universe: Universe) -> int:
-    """Return how many symbols automatic runs put together."""
-    return max(1, math.ceil(len(universe.symbols) / _MOST_RUNS))
+def _why_nothing(memory: Memory) -> str:
+    told = "no candle has closed since the last look"
+    if memory.waiting:
+        told += f"; {len(memory.waiting)} partitions wait for the runs that are busy with them"
+    if memory.failed:
+        names = ", ".join(sorted(each.key for each in memory.failed)[:5])
+        told += f"; {len(memory.failed)} partitions are tried again soon: {names}"
+    return told

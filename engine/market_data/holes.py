@@ -43,8 +43,8 @@ def find_holes(
 ) -> tuple[Hole, ...]:
     """Return the holes of all candle series of a kind, or of some symbols and timeframes only.
 
-    One query for all of them: it counts the candles of each stretch of 1024 periods, and sorts and compares
-    only those of stretches that lack some.
+    One query for all of them: of series that lack any, it counts the candles of each stretch of 1024 periods,
+    and sorts and compares only those of stretches that lack some.
 
     Returns
     -------
@@ -58,10 +58,13 @@ def find_holes(
     )
     rows = connection.execute(
         f"""
-        WITH stretches AS (
+        WITH lacking AS (
+            SELECT symbol, timeframe FROM series_counts
+            WHERE kind = $kind AND {chosen} AND rows <> (last_ts - first_ts) // {length} + 1),
+        stretches AS (
             SELECT symbol, timeframe, ts_open // ({length} * {_STRETCH}) AS stretch,
                 count(*) AS bars, min(ts_open) AS first_ts, max(ts_open) AS last_ts
-            FROM {kind.value} WHERE {chosen} GROUP BY ALL),
+            FROM {kind.value} JOIN lacking USING (symbol, timeframe) GROUP BY ALL),
         spaced AS (
             SELECT symbol, timeframe, stretch, {length} AS ms, bars, first_ts, last_ts,
                 lag(last_ts) OVER (PARTITION BY symbol, timeframe ORDER BY stretch) AS before_ts
@@ -77,7 +80,7 @@ def find_holes(
         SELECT symbol, timeframe, before_ts + ms, ts_open - ms FROM candles WHERE ts_open - before_ts > ms
         ORDER BY symbol, {length}, first_missing
         """,
-        {"symbols": list(symbols), "timeframes": [str(tf) for tf in timeframes]},
+        {"kind": kind.value, "symbols": list(symbols), "timeframes": [str(tf) for tf in timeframes]},
     ).fetchall()
     absent = _absent_by_series(connection, kind)
     holes: list[Hole] = []

@@ -14,22 +14,16 @@ def coverage(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Return one row per series: kind, symbol, timeframe, rows, first_ts, last_ts, gap_bars.
 
     `timeframe` is empty for events. `gap_bars` counts the candles missing between the first and the last;
-    it is 0 for events, which have no grid that could tell.
+    it is 0 for events, which have no grid that could tell. The counts are those kept with every write
+    (`series_counts`): of rows that were removed past the store a sync of the series takes notice.
     """
     lengths = " ".join(f"WHEN '{tf}' THEN {tf.ms}" for tf in Timeframe)
-    per_kind = " UNION ALL ".join(
-        f"SELECT '{kind.value}' AS kind, symbol, {'timeframe' if kind.has_timeframe else "''"} AS timeframe,"
-        f" count(*) AS rows, min({kind.time_column}) AS first_ts, max({kind.time_column}) AS last_ts"
-        f" FROM {kind.value} GROUP BY ALL"
-        for kind in SeriesKind
-    )
     return connection.execute(
         f"""
         SELECT kind, symbol, timeframe, rows, first_ts, last_ts,
             CASE WHEN timeframe = '' THEN 0
             ELSE (last_ts - first_ts) // CASE timeframe {lengths} END + 1 - rows END AS gap_bars
-        FROM ({per_kind})
-        ORDER BY symbol, kind, CASE timeframe {lengths} ELSE 0 END
+        FROM series_counts ORDER BY symbol, kind, CASE timeframe {lengths} ELSE 0 END
         """
     ).df()
 

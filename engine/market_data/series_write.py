@@ -15,6 +15,7 @@ from engine.market_data.journal import Action, record
 from engine.market_data.quarantine import put_aside, value_lists
 from engine.market_data.row_checks import REPEATED, Flags, broken_rows
 from engine.market_data.series import ColumnArrays, Upserted, read_columns
+from engine.market_data.series_counts import count_written
 from engine.market_data.tables import Series
 
 # Up to here values are passed one by one: handing DuckDB a table takes 2 ms, however small it is.
@@ -73,6 +74,9 @@ def upsert(
         _record_revisions(connection, series, given, revised, stored, left[revised], at_ms)
         _delete(connection, series, times[revised], int(copies[revised].sum()))
     _insert(connection, series, changed)
+    new = copies == 0
+    extra = int((copies[revised] - 1).sum())  # of a key that somebody else stored twice
+    count_written(connection, series, int(times[0]), int(times[-1]), int(new.sum()) - extra)
     return Upserted(int((copies == 0).sum()), len(revised), aside)
 
 

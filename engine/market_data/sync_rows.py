@@ -15,6 +15,7 @@ from engine.market_data.holes import absent_gaps, note_answers, without
 from engine.market_data.instrument_snapshots import save_snapshot
 from engine.market_data.instruments import InstrumentRules
 from engine.market_data.series import Span, Upserted
+from engine.market_data.series_counts import set_count
 from engine.market_data.series_write import upsert
 from engine.market_data.source import check_source, claim_source
 from engine.market_data.sync_state import Window
@@ -140,6 +141,7 @@ def _store(connection: duckdb.DuckDBPyConnection, fetched: Fetched, at_ms: int |
         left = find_gaps(connection, series, *fetched.window)
         note_answers(connection, series, holes, left, fetched.frame[series.kind.time_column].tolist(), at_ms)
     stored = series_rows.span(connection, series)
+    set_count(connection, series, stored)
     known = sync_state.known_after(fetched.window, asked, stored, has_grid=series.timeframe is not None)
     if any(changed) or known != asked:
         sync_state.mark_written(connection, series)

@@ -93,6 +93,16 @@ def _grid_check() -> str:
     return f"CHECK (CASE timeframe {cases} ELSE false END)"
 
 
+def count_rows() -> str:
+    """Return the query that counts the rows of every series: kind, symbol, timeframe, first, last, rows."""
+    return " UNION ALL ".join(
+        f"SELECT '{kind.value}' AS kind, symbol, {'timeframe' if kind.has_timeframe else "''"} AS timeframe,"
+        f" min({kind.time_column}) AS first_ts, max({kind.time_column}) AS last_ts, count(*) AS rows"
+        f" FROM {kind.value} GROUP BY ALL"
+        for kind in SeriesKind
+    )
+
+
 # NaN is above every number in DuckDB and would pass `> 0`: `isfinite` keeps it out. The highest of four
 # prices is finite only if all of them are.
 _PRICES = """
@@ -165,4 +175,6 @@ _STATEMENTS = (
     sequence BIGINT NOT NULL DEFAULT nextval('journal_sequence'), at_ms BIGINT, action VARCHAR NOT NULL,
     kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL,
     first_ts BIGINT, last_ts BIGINT, rows BIGINT NOT NULL, note VARCHAR NOT NULL)""",
+    # What each series holds: see `series_counts`. Made from the rows where it is not there yet.
+    f"CREATE TABLE IF NOT EXISTS series_counts AS {count_rows()}",
 )

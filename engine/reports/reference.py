@@ -21,6 +21,11 @@ from engine.idea_card.position_state import PositionState
 from engine.rules.language import GROUP_CLASSES, LEAF_CLASSES
 from engine.rules.operands import CALCULATIONS
 
+_CALENDAR = {
+    "hour": "hour of the exec bar's close, 0 to 23",
+    "minute": "minute of the exec bar's close, 0 to 59",
+    "weekday": "day of the exec bar's close, 0 (Monday) to 6 (Sunday)",
+}
 _MEANING = {
     "open": "first trade of the bar, USDT",
     "high": "highest trade of the bar, USDT",
@@ -128,7 +133,7 @@ def _names() -> Iterator[str]:
             "| name | at each close | can be a `source` |",
             "|---|---|---|",
             *(f"| `{name}` | {_MEANING[name]} | yes |" for name in (*PRICES, *DERIVATIVE_INPUTS)),
-            *(f"| `{name}` | of the moment of the decision, UTC | no |" for name in CALENDAR_FIELDS),
+            *(f"| `{name}` | {_CALENDAR[name]}, UTC, at the decision | no |" for name in CALENDAR_FIELDS),
             *(
                 f"| `{state.value}` | of the open position, in exit rules only | no |"
                 for state in PositionState

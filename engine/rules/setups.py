@@ -11,7 +11,11 @@ from engine.rules.nodes import Condition, Group, NodeParser
 
 @dataclass(frozen=True)
 class Setup(Group):
-    """`{setup: name}`: what the condition under `signal_rules.setups.name` says."""
+    """`{setup: name}`: what the condition under `signal_rules.setups.name` says.
+
+    Setups may use each other, though not in a circle; one that nothing uses is refused. Each is worked out
+    once, however many rules use it.
+    """
 
     key: ClassVar[str] = "setup"
 

@@ -96,7 +96,14 @@ class _Window(Group):
 
 @dataclass(frozen=True)
 class HoldsFor(_Window):
-    """`{holds_for: {when: condition, bars: 3, tf: exec}}`: true at every one of the last bars."""
+    """`{holds_for: {when: condition, bars: 3, tf: exec}}`: true at every one of the last bars.
+
+    Windows look at the last `bars` of the timeframe `tf`, the one that closed last included, or at those of a
+    `duration` (90m, 4h, 2d, 1w; whole bars of `tf`). The condition is read at the closes of these bars and at
+    no exec bar between them, and the outcome stands until the next of them closes. Where a bar is missing,
+    `bars` goes one further back, as offsets do, and `duration` does not: nothing is known of that bar. Nor of
+    those before the history. What is unknown makes the window unknown only where it could turn the outcome.
+    """
 
     key: ClassVar[str] = "holds_for"
 
@@ -112,7 +119,10 @@ class HoldsFor(_Window):
 
 @dataclass(frozen=True)
 class OccurredWithin(_Window):
-    """`{occurred_within: {when: condition, duration: 4h, tf: mtf}}`: true at one of the last bars or more."""
+    """`{occurred_within: {when: condition, duration: 4h, tf: mtf}}`: true at one of the last bars or more.
+
+    Which bars those are is said at `holds_for`.
+    """
 
     key: ClassVar[str] = "occurred_within"
 
@@ -128,7 +138,10 @@ class OccurredWithin(_Window):
 
 @dataclass(frozen=True)
 class CountTrue(_Window):
-    """`{count_true: {when: condition, bars: 10, tf: exec, at_least: 3}}`: true at so many of the last."""
+    """`{count_true: {when: condition, bars: 10, tf: exec, at_least: 3}}`: true at so many of the last.
+
+    Which bars those are is said at `holds_for`.
+    """
 
     key: ClassVar[str] = "count_true"
 

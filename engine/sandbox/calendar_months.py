@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 import pandas as pd
 
 from engine.sandbox.protocol import KlineSource, RowWindow
-from engine.timeframes import Timeframe
+from engine.timeframes import Timeframe, parse_utc
 
 MONTH = "M"
+_LATEST_MS = parse_utc("9999-01-01")
 
 
 def month_floor(ts_ms: int) -> int:
-    """Return the first millisecond of the month that contains `ts_ms` (UTC)."""
-    moment = datetime.fromtimestamp(ts_ms / 1000, tz=UTC)
+    """Return the first millisecond of the month that contains `ts_ms` (UTC), 9999-01 at the latest."""
+    moment = datetime.fromtimestamp(min(ts_ms, _LATEST_MS) / 1000, tz=UTC)
     return int(datetime(moment.year, moment.month, 1, tzinfo=UTC).timestamp()) * 1000
 
 

@@ -21,6 +21,7 @@ from engine.settings import TradeSettings
 from engine.tools.backtest import asked_window
 from engine.tools.cards import find_space
 from engine.tools.market import stored_market
+from engine.tools.plain import to_plain
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_store
 
@@ -219,8 +220,14 @@ def _default_out(
     settings: TradeSettings,
 ) -> Path:
     """Name the file by what is asked, so that asking again finds it, and asking otherwise does not."""
-    # More trials of one search go on in the file of the first.
-    chosen = {"sets": sets} if sets is not None else {"seed": asked.seed, "objective": asked.objective}
+    # More trials of one search go on in the file of the first: how many they are is no part of its name.
+    searched = {
+        "parameters": {name: to_plain(parameter) for name, parameter in space.parameters.items()},
+        "constraints": [str(constraint) for constraint in space.constraints],
+        "seed": asked.seed,
+        "objective": asked.objective,
+    }
+    chosen = {"search": searched} if sets is None else {"sets": sets}
     identity = hash_of(
         {
             "card": space.card.system_hash(),

@@ -81,13 +81,20 @@ USUAL = {
     "tc_length": 10,
     "high_length": 13,
     "low_length": 21,
+    "anchor": "day",
+    "hours": 24,
+    "swings": 20,
+    "width": 0.5,
+    "touches": 2,
+    "other": "volume",
 }
+OF_ITS_OWN = {"quantile": {"q": 0.3}}
 
 
 def feature(name: str, length: int | None = None) -> FeatureSpec:
     """Return the indicator with its usual parameters, or all its lengths at `length`, on the close."""
     entry = INDICATORS[name]
-    params = {param.name: USUAL[param.name] for param in entry.params}
+    params = {param.name: USUAL[param.name] for param in entry.params} | OF_ITS_OWN.get(name, {})
     if length is not None:
         lengths = [param.name for param in entry.params if param.kind is ParamKind.INT]
         # sides and looks back are bounded at 500
@@ -95,7 +102,7 @@ def feature(name: str, length: int | None = None) -> FeatureSpec:
             param.name: min(length, int(param.maximum)) for param in entry.params if param.name in lengths
         }
         for smaller, _, larger in entry.ordered:
-            params |= {smaller: length // 2} if larger in lengths else {}
+            params |= {smaller: params[larger] // 2} if larger in lengths else {}
     source = "close" if entry.takes_source else None
     return FeatureSpec(indicator=name, params=params, source=source, tf="exec")
 
@@ -103,7 +110,11 @@ def feature(name: str, length: int | None = None) -> FeatureSpec:
 def arrays() -> dict[str, np.ndarray]:
     """Return a year of one-minute candles as the columns an indicator reads."""
     frame = minutes()
-    return {name: frame[name].to_numpy() for name in STORED_PRICES}
+    ts_open = frame["ts_open"].to_numpy()
+    columns = {name: frame[name].to_numpy() for name in STORED_PRICES}
+    settled = np.where((ts_open + 60_000) % 28_800_000 == 0, 1e-4, 0.0)
+    times = {"ts_open": ts_open.astype(np.float64), "ts_close": ts_open + 60_000.0}
+    return columns | times | {"mark_close": columns["close"] * 1.0001, "funding_settled": settled}
 
 
 def lengths_of(name: str) -> tuple[int | None, ...]:

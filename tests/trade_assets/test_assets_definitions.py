@@ -22,7 +22,7 @@ funding_events                  | market        | raw_ohlcv | schema!
 healed_ohlcv                    | market        | raw_ohlcv | schema!
 idea_cards                      | cards         |           | every_card_loads
 instrument_rules                | market        | raw_ohlcv |
-raw_ohlcv                       | market        |           | schema!
+raw_ohlcv                       | market        |           | fresh no_gaps schema!
 """  # noqa: E501
 
 

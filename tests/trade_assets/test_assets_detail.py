@@ -12,7 +12,7 @@ from trade_assets.build import universe_of, usable_cards
 from trade_assets.outcome import PipelineReport
 from trade_assets.passes import passes_of
 from trade_assets.pipeline import run_pipeline
-from trade_assets.sensors import LAG_MS, candle_close_sensor
+from trade_assets.sensors import LAG_MS, candle_close_sensor, paces_of
 
 M1, M5, M15, H1 = Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1
 DETAIL = {"{exec: 15m, htf: 1h}": "{exec: 15m, htf: 1h, detail: 5m}"}
@@ -96,29 +96,36 @@ def test_passes_make_finer_candles_first_and_then_the_largest_timeframe(location
     location.add_card(detailed("fine"))
     # the finer timeframe of one card is the exec timeframe of another, which looks at the exec of the first
     location.add_card(detailed("fast", {"{exec: 15m, htf: 1h}": "{exec: 5m, htf: 15m, detail: 1m}"}))
-    passes = passes_of(plans_of(location), [Timeframe.H4, H1, M5, M1])
+    passes = passes_of(plans_of(location))
     frames, decided = ["feature_frames"], ["feature_frames", "backtest_results", "metrics", "promotion"]
     assert [
         (
             step.timeframe,
-            step.pace,
             step.is_detail,
             {card: [key[-1] for key in keys] for card, keys in step.keys.items()},
         )
         for step in passes
     ] == [
-        (M5, M15, True, {"fine": frames}),
-        (M1, M5, True, {"fast": frames}),
-        (Timeframe.H4, Timeframe.H4, False, {}),
-        (H1, H1, False, {"fine": frames}),
-        (M15, M15, False, {"fast": frames, "fine": decided}),
-        (M5, M5, False, {"fast": decided}),
+        (M5, True, {"fine": frames}),
+        (M1, True, {"fast": frames}),
+        (H1, False, {"fine": frames}),
+        (M15, False, {"fast": frames, "fine": decided}),
+        (M5, False, {"fast": decided}),
     ]
 
 
-def test_the_sensor_asks_for_finer_candles_when_an_exec_candle_closes_and_first(
-    detailed_location: Location,
-) -> None:
+def test_finer_candles_are_due_when_an_exec_candle_closes(location: Location) -> None:
+    (location.settings.cards_dir / "averages.yaml").unlink()
+    location.add_card(detailed("fine"))
+    assert paces_of(plans_of(location), [H1, M15, M5]) == {H1: H1, M15: M15, M5: M15}
+    # A card that looks at them has them whenever they close; two that fill on them, at the smaller's pace.
+    location.add_card(detailed("fast", {"{exec: 15m, htf: 1h}": "{exec: 5m, htf: 15m, detail: 1m}"}))
+    location.add_card(detailed("slow", {"{exec: 15m, htf: 1h}": "{exec: 1h, htf: 4h, detail: 1m}"}))
+    every = [Timeframe.H4, H1, M15, M5, M1]
+    assert paces_of(plans_of(location), every) == {each: each for each in every} | {M1: M5}
+
+
+def test_the_sensor_asks_for_them_in_the_run_of_the_exec_candle(detailed_location: Location) -> None:
     plans = plans_of(detailed_location)
     universe = universe_of(detailed_location.settings, usable_cards(detailed_location.settings))
     now = [NOW_MS - NOW_MS % H1.ms + LAG_MS]
@@ -127,23 +134,17 @@ def test_the_sensor_asks_for_finer_candles_when_an_exec_candle_closes_and_first(
     def asked(cursor: str | None) -> tuple[list[str], str]:
         found = sensor(dg.build_sensor_context(cursor=cursor, instance=detailed_location.instance))
         assert isinstance(found, dg.SensorResult)
-        by_priority = sorted(found.run_requests, key=lambda each: -int(each.tags["dagster/priority"]))
-        assert by_priority == found.run_requests
-        return [f"{each.partition_key} {each.run_key}" for each in found.run_requests], found.cursor or ""
+        return [str(each.run_key) for each in found.run_requests or ()], found.cursor or ""
 
     close = now[0] - LAG_MS
     requests, cursor = asked(None)
-    assert requests == [
-        f"BTCUSDT|5m BTCUSDT|5m|{close}|detail",
-        f"BTCUSDT|1h BTCUSDT|1h|{close}",
-        f"BTCUSDT|15m BTCUSDT|15m|{close}",
-    ]
+    assert requests == [f"BTCUSDT|1h...BTCUSDT|5m|{close}"]
     now[0] += 5 * 60_000
-    assert isinstance(sensor(dg.build_sensor_context(cursor=cursor)), dg.SkipReason)
+    requests, cursor = asked(cursor)
+    assert requests == []
     now[0] += 10 * 60_000
     requests, _ = asked(cursor)
-    close += M15.ms
-    assert requests == [f"BTCUSDT|5m BTCUSDT|5m|{close}|detail", f"BTCUSDT|15m BTCUSDT|15m|{close}"]
+    assert requests == [f"BTCUSDT|15m...BTCUSDT|5m|{close + M15.ms}"]
 
 
 def test_finer_candles_that_cannot_be_made_stop_only_the_cards_that_fill_on_them(

@@ -74,7 +74,7 @@ def keys_in(each: PartitionRange) -> list[str]:
     most=st.integers(1, 5),
 )
 def test_ranges_hold_each_symbol_once_and_no_other(symbols, timeframes, most: int):
-    ranges = ranges_of(UNIVERSE, symbols, timeframes, most_symbols=most)
+    ranges = ranges_of(UNIVERSE, dict.fromkeys(symbols, timeframes), most_symbols=most)
     keys = [key for each in ranges for key in keys_in(each)]
     assert len(keys) == len(set(keys))
     assert {Partition.parse(key).symbol for key in keys} == symbols
@@ -83,5 +83,29 @@ def test_ranges_hold_each_symbol_once_and_no_other(symbols, timeframes, most: in
 
 
 def test_symbols_that_follow_each_other_share_a_range():
-    two = ranges_of(UNIVERSE, ["BTCUSDT", "ETHUSDT", "XRPUSDT"], [M15, H1], most_symbols=10)
+    wanted = {"BTCUSDT": [M15, H1], "ETHUSDT": [M15, H1], "XRPUSDT": [M15, H1]}
+    two = ranges_of(UNIVERSE, wanted, most_symbols=10)
     assert [str(each) for each in two] == ["BTCUSDT|1h...ETHUSDT|15m", "XRPUSDT|1h...XRPUSDT|15m"]
+
+
+def test_symbols_with_other_timeframes_are_in_another_range():
+    wanted = {"BTCUSDT": [M15], "ETHUSDT": [M15], "SOLUSDT": [H4, M15], "XRPUSDT": [H4, H1, M15]}
+    assert [str(each) for each in ranges_of(UNIVERSE, wanted, most_symbols=10)] == [
+        "BTCUSDT|15m...ETHUSDT|15m",
+        "SOLUSDT|4h...XRPUSDT|15m",
+    ]
+
+
+def test_the_range_of_a_run_is_in_its_tags():
+    (both,) = ranges_of(UNIVERSE, {"BTCUSDT": [H4], "ETHUSDT": [H4]}, most_symbols=2)
+    assert PartitionRange.of_run(both.tags) == both
+    assert both.symbols_in(UNIVERSE) == ("BTCUSDT", "ETHUSDT")
+    assert both.timeframes_in(UNIVERSE) == (H4,)
+    only = PartitionRange.of_run({"dagster/partition": "XRPUSDT|1h"})
+    assert only is not None
+    assert (only.symbols_in(UNIVERSE), only.timeframes_in(UNIVERSE)) == (("XRPUSDT",), (H1,))
+    assert PartitionRange.of_run({}) is None
+    assert PartitionRange.of_run({"dagster/partition": "2026-01-01"}) is None
+    gone = PartitionRange.of_run({"dagster/partition": "GONEUSDT|1h"})
+    assert gone is not None
+    assert gone.symbols_in(UNIVERSE) == ()

@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
 from conftest import NOW_MS, Location, MovableClock, ScriptedMarket, card_text, causes, checks, made
 
-from engine.errors import DataNotFound
+from engine.errors import ExchangeUnavailable
+from engine.exchange.client import BybitMarketClient
 from engine.timeframes import HOUR_MS, Timeframe, parse_utc
 from trade_assets.artifacts import Address
+from trade_assets.not_made import not_made
 from trade_assets.partitions import Partition
+from trade_assets.resources import ExchangeClient
 
 HEALED = "healed_ohlcv"
 FRAMES = "cards/averages/feature_frames"
 BACKTEST = "cards/averages/backtest_results"
+PROMOTION = "cards/averages/promotion"
 BTC = "BTCUSDT|15m"
 
 Scripted = tuple[Location, ScriptedMarket, MovableClock]
@@ -39,18 +44,51 @@ def impossible_bar(symbol: str, timeframe: Timeframe, frame: pd.DataFrame) -> pd
     )
 
 
-def test_an_impossible_candle_is_not_stored_and_blocks_what_is_downstream(scripted_location: Scripted):
+class DeafClient(BybitMarketClient):
+    """A client that gets no answer about one symbol."""
+
+    deaf_to = ""
+
+    def klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
+        """Get no answer, or the candles."""
+        if symbol == self.deaf_to:
+            raise ExchangeUnavailable(f"nobody answers about {symbol}")
+        return super().klines(symbol, timeframe, start_ms, end_ms)
+
+
+class DeafExchange(ExchangeClient):
+    """An exchange that answers about all symbols but one."""
+
+    deaf_to: str
+
+    def client(self) -> DeafClient:
+        """Return its client."""
+        client = DeafClient(self.base_url)
+        client.deaf_to = self.deaf_to
+        return client
+
+
+def noted(location: Location, result: dg.ExecuteInProcessResult) -> dict[str, list[str]]:
+    """What the run has noted as not made."""
+    run = location.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    return not_made(run.tags)
+
+
+def test_an_impossible_candle_is_kept_out_and_the_hole_it_leaves_is_filled(scripted_location: Scripted):
     location, market, _ = scripted_location
     market.change = impossible_bar
-    result = location.make("raw_ohlcv", HEALED, FRAMES, at=BTC)
-    assert not result.success
-    assert made(result) == set()
-    assert checks(result) == {("raw_ohlcv", "schema", BTC): False}
-    assert "high" in causes(result)["raw_ohlcv"]
-    store = location.definitions.resources["market_database"].store()
-    with pytest.raises(DataNotFound, match="there is no database"):
-        store.ohlcv_span("BTCUSDT", Timeframe.M15)
-    assert location.files() == {"raw_ohlcv/BTCUSDT/15m.refused.json"}
+    result = location.make("raw_ohlcv", HEALED, at=BTC)
+    assert result.success
+    shown = {
+        event.asset_key.to_user_string(): event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+    }
+    assert shown["raw_ohlcv"]["quarantined rows"].value == 1
+    assert shown["raw_ohlcv"]["gap bars"].value == 1
+    assert checks(result)["raw_ohlcv", "no_gaps", BTC] is False
+    healed = location.read(HEALED, BTC)
+    assert list(healed.loc[healed["is_filled"], "ts_open"]) == [parse_utc("2025-02-05")]
 
 
 def test_a_frame_with_too_many_holes_is_refused_before_it_is_written(scripted_location: Scripted):
@@ -80,26 +118,84 @@ def test_a_later_run_is_still_refused_by_the_verdict_that_was_stored(scripted_lo
     assert not result.success
     assert "was refused by its check 'schema'" in causes(result)["cards__averages__feature_frames"]
 
+    # What the exchange had not is not asked for at each sync, but when somebody asks to have it healed.
     market.change = lambda _symbol, _timeframe, frame: frame
+    location.definitions.resources["market_database"].store().reopen_holes(["BTCUSDT"])
     assert location.make("raw_ohlcv", HEALED, FRAMES, at=BTC).success
     assert len(location.read(HEALED, BTC)) == len(before) + 4
 
 
 def test_a_symbol_that_fails_leaves_the_others_of_its_own_runs(scripted_location: Scripted):
     location, market, _ = scripted_location
-    market.change = impossible_bar
+    market.change = without_hours
     assert not location.make_all("BTCUSDT").success
     assert location.make_all("ETHUSDT").success
 
 
-def test_a_range_with_a_bad_partition_writes_nothing_of_that_asset(scripted_location: Scripted):
+def test_a_range_with_a_bad_partition_makes_the_others_and_names_it(scripted_location: Scripted):
     location, market, _ = scripted_location
     market.change = without_hours
     result = location.make("raw_ohlcv", HEALED, at="BTCUSDT|1h", to="ETHUSDT|15m")
     said = {partition: passed for (key, _, partition), passed in checks(result).items() if key == HEALED}
-    assert said == {BTC: False}
-    assert {key for key, _ in made(result)} == {"raw_ohlcv"}
-    assert "BTCUSDT 15m" in causes(result)[HEALED]
+    assert said == {"BTCUSDT|1h": True, BTC: False, "ETHUSDT|1h": True, "ETHUSDT|15m": True}
+    assert not result.success
+    assert {partition for key, partition in made(result) if key == HEALED} == said.keys() - {BTC}
+    assert location.read(HEALED, "ETHUSDT|15m") is not None
+    cause = causes(result)[HEALED]
+    assert "BTCUSDT 15m" in cause
+    assert "ETHUSDT" not in cause
+    assert noted(location, result) == {HEALED: [BTC]}
+
+
+def test_in_a_range_the_other_symbols_go_all_the_way_to_their_decision(scripted_location: Scripted):
+    location, market, _ = scripted_location
+    market.change = without_hours
+    result = location.make(at="BTCUSDT|1h", to="ETHUSDT|15m")
+    assert not result.success
+    assert location.read("cards/averages/promotion", "ETHUSDT|15m")["decision"]["symbol"] == "ETHUSDT"
+    # What follows from the one defect fails for itself, down to the last step, and nothing of it is refused.
+    assert noted(location, result) == {
+        key: [BTC] for key in (HEALED, FRAMES, BACKTEST, "cards/averages/metrics", PROMOTION)
+    }
+    assert causes(result).keys() == {"cards__averages__promotion"}
+    assert {file for file in location.files() if file.endswith(".refused.json")} == {
+        f"{HEALED}/BTCUSDT/15m.refused.json"
+    }
+
+
+def test_a_run_is_red_where_what_failed_has_nothing_downstream(scripted_location: Scripted):
+    location, market, _ = scripted_location
+    market.change = without_hours
+    # SOLUSDT has no card, so nothing looks at its healed candles; BTCUSDT and ETHUSDT have.
+    location.add_card(card_text(symbols="ETHUSDT"))
+    more = Location(replace(location.settings, extra_symbols=("BTCUSDT",)), location.instance)
+    result = more.make(at="ETHUSDT|1h", to=BTC)
+    assert not result.success
+    assert noted(more, result) == {HEALED: [BTC]}
+    assert "healed_ohlcv was not made for BTCUSDT|15m" in causes(result)["cards__averages__promotion"]
+    assert more.read(PROMOTION, "ETHUSDT|15m")
+
+
+def test_a_symbol_without_an_answer_leaves_what_is_stored_alone_and_goes_no_further(
+    scripted_location: Scripted,
+):
+    location, _, clock = scripted_location
+    assert location.make(at="BTCUSDT|1h", to="ETHUSDT|15m").success
+    clock.ts_ms += HOUR_MS
+    before = location.artifacts.pointer(Address(("raw_ohlcv",), Partition.parse(BTC)))
+    answering = location.definitions.resources["exchange"]
+    deaf = DeafExchange(
+        base_url=answering.base_url, request_limit_file=answering.request_limit_file, deaf_to="BTCUSDT"
+    )
+    location = Location(location.settings, location.instance, {"exchange": deaf})
+    result = location.make(at="BTCUSDT|1h", to="ETHUSDT|15m")
+    assert not result.success
+    assert noted(location, result)["raw_ohlcv"] == ["BTCUSDT|15m", "BTCUSDT|1h"]
+    assert {partition for key, partition in made(result) if key == PROMOTION} == {"ETHUSDT|15m"}
+    # Nothing of BTCUSDT was made of the older candles, as if they were today's, and nothing is refused by it.
+    assert not [partition for _, partition in made(result) if partition.startswith("BTCUSDT")]
+    assert location.artifacts.pointer(Address(("raw_ohlcv",), Partition.parse(BTC))) == before
+    assert not [file for file in location.files() if file.endswith(".refused.json")]
 
 
 def test_a_candle_that_is_stored_twice_is_found(made_location: Location):
@@ -145,10 +241,12 @@ def test_a_range_of_dates_without_data_is_named(settings, instance):
 def test_too_little_data_for_the_warm_up_is_named(location: Location):
     location.add_card(card_text(trend=500))
     result = location.make_all()
-    cause = causes(result)["cards__averages__feature_frames"]
+    # The frames of the 15m candles could be made; without those of the 1h candles nothing follows from them.
+    cause = causes(result)["cards__averages__backtest_results"]
     assert "too little data for the warm-up" in cause
     assert "240 rows" in cause
-    assert not any("averages" in name and name.endswith(".parquet") for name in location.files())
+    frames = [name for name in location.files() if "averages" in name and name.endswith(".parquet")]
+    assert [name.rpartition("/")[0] for name in frames] == ["cards/averages/feature_frames/BTCUSDT/15m"]
     location.add_card(card_text(trend=20))
     assert location.make_all().success
 

@@ -21,6 +21,8 @@ from engine.market_data.sync import MarketSync
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
 from engine.tools.market import market_of
+from trade_assets.candle_age import is_fresh, lag_minutes
+from trade_assets.checks import FRESH, NO_GAPS, CheckVerdict
 from trade_assets.metadata import market_notice, moment, rows_and_times
 from trade_assets.partitioned import Input, Made, PartitionedAsset, Work
 
@@ -66,11 +68,12 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             )
         validate(candles, RAW_OHLCV(partition.timeframe), f"ohlcv {partition}")
         source = store.source_identity() or ""
+        first_ts_open, last_ts_open = int(candles["ts_open"].iloc[0]), int(candles["ts_open"].iloc[-1])
         stored = {
             "source": source,
             "rows": len(candles),
-            "first_ts_open": int(candles["ts_open"].iloc[0]),
-            "last_ts_open": int(candles["ts_open"].iloc[-1]),
+            "first_ts_open": first_ts_open,
+            "last_ts_open": last_ts_open,
             "history_start_ms": history_start_ms,
             "watermark": store.watermark(partition.symbol),
         }
@@ -81,12 +84,23 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             | {
                 "new candles": report.new_candles,
                 "revised candles": report.revised_candles,
+                "quarantined rows": report.quarantined_rows,
                 "gap bars": report.gap_bars,
+                "lag, minutes": lag_minutes(last_ts_open, partition.timeframe, report.now_ms),
                 "new mark klines": report.mark_klines,
                 "new funding events": report.funding_events,
                 "synced up to": moment(report.now_ms),
                 "source": source,
             },
+            verdicts=(
+                freshness(last_ts_open, partition.timeframe, report.now_ms),
+                CheckVerdict(
+                    NO_GAPS,
+                    report.gap_bars == 0,
+                    description=f"{report.gap_bars} candles are missing" if report.gap_bars else "",
+                    metadata={"gap bars": report.gap_bars},
+                ),
+            ),
         )
 
     def healed_ohlcv(work: Work) -> Made:
@@ -143,6 +157,7 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             code_version=CODE_VERSION,
             description="Closed candles, mark klines, funding, open interest and rules, synced into DuckDB. "
             "The artifact says what is stored.",
+            notes=(FRESH, NO_GAPS),
             resources=("market_database", "exchange"),
             kinds=("duckdb", "bybit"),
             retries=_ASK_AGAIN,
@@ -218,6 +233,19 @@ def open_interest_assets(users: Collection[CardPlan]) -> list[PartitionedAsset]:
             kinds=("parquet", "pandera"),
         )
     ]
+
+
+def freshness(last_ts_open: int, timeframe: Timeframe, now_ms: int) -> CheckVerdict:
+    """Return the verdict on the age of the newest candle that is stored."""
+    lag = lag_minutes(last_ts_open, timeframe, now_ms)
+    passed = is_fresh(last_ts_open, timeframe, now_ms)
+    newest = format_utc(timeframe.close(last_ts_open))
+    return CheckVerdict(
+        FRESH,
+        passed,
+        description="" if passed else f"the newest candle closed at {newest} UTC, {lag:.0f} minutes ago",
+        metadata={"lag, minutes": lag, "newest close": moment(timeframe.close(last_ts_open))},
+    )
 
 
 def _store(work: Work) -> HistoricalDataStore:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -126,6 +127,21 @@ def test_the_sandbox_serves_until_it_is_interrupted():
     assert "Traceback" not in errors
 
 
+def test_the_sandbox_fails_on_demand_at_a_clock_that_runs(tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("scripted: [{fault: http_status, status: 503, path: time, numbers: [1]}]")
+    arguments = ("--now", "2025-03-01", "--speed", "100000", "--faults", str(plan), "--enforce-limit")
+    with started("sandbox", "--port", "0", *arguments, "--json") as process:
+        said = read_json(process)
+        assert said["stream_url"] == said["url"].replace("http", "ws") + "/v5/public/linear"
+        with pytest.raises(HTTPError, match="503"):
+            urlopen(f"{said['url']}/v5/market/time", timeout=5)
+        with urlopen(f"{said['url']}/v5/market/time", timeout=5) as answer:
+            assert json.load(answer)["time"] > 1_740_787_200_000 + 60_000
+            # the one before counted, too
+            assert answer.headers["X-Bapi-Limit-Status"] == "598"
+
+
 def read_json(process: subprocess.Popen[str]) -> dict:
     """Read one JSON document from the process's output, which goes on."""
     text, deadline = "", time.monotonic() + 30
@@ -147,7 +163,9 @@ def test_a_taken_port_is_refused_with_its_number():
     assert "Way out" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--replay", "/nowhere"], ["--now", "soon"]])
+@pytest.mark.parametrize(
+    "arguments", [["--replay", "/nowhere"], ["--now", "soon"], ["--faults", "/nowhere"], ["--speed", "-1"]]
+)
 def test_a_sandbox_that_cannot_start_says_why(arguments):
     done = run("sandbox", "--port", "0", *arguments)
     assert done.returncode == 1

@@ -166,6 +166,9 @@ def test_a_bayesian_search_is_asked_for_again_with_more_trials_and_goes_on(synce
     ratios = [row["metrics"]["sharpe"] for row in more["best"]]
     assert ratios == sorted(ratios, reverse=True)
     assert len(pd.read_parquet(more["out"])) == 20
+    card.write_text(card.read_text().replace("max: 2000, step: 1", "max: 2001, step: 1"))
+    assert synced.json(*arguments, "--trials", "12")["data"]["out"] != first["out"]
+    card.write_text(card.read_text().replace("max: 2001, step: 1", "max: 2000, step: 1"))
     result = synced(*arguments, "--trials", "12", "--by", "max_drawdown_pct")
     assert "12 sets of a Bayesian search, 12 of them known before; the best by max drawdown" in result.stdout
 

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from market_data_faults import small_pages
+from market_data_small_pages import small_pages
 
 from engine.errors import ExchangeError
 from engine.exchange.client import BybitMarketClient

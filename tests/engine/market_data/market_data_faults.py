@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+from market_data_small_pages import small_pages
 
 from engine.errors import DataNotFound, ExchangeError
 from engine.exchange.client import BybitMarketClient
@@ -25,28 +24,7 @@ from engine.sandbox.running import SandboxServer
 from engine.timeframes import HOUR_MS, Timeframe
 
 SYMBOL = "ETHUSDT"
-# So that a few hundred rows are many pages and several chunks.
 _CANDLES = ("read_ohlcv", "read_mark_klines")
-_SMALL = {
-    "engine.exchange.client._KLINE_PAGE": 40,
-    "engine.exchange.client._FUNDING_PAGE": 12,
-    "engine.exchange.client._INTEREST_PAGE": 25,
-    "engine.market_data.sync._CHUNK_BARS": 130,
-    "engine.market_data.sync._ROWS_PER_WRITE": 200,
-}
-
-
-@contextmanager
-def small_pages():
-    """Let every page and chunk be small while the block runs."""
-    patches = [patch(name, value) for name, value in _SMALL.items()]
-    for each in patches:
-        each.start()
-    try:
-        yield
-    finally:
-        for each in patches:
-            each.stop()
 
 
 class Interrupted(Exception):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from market_data_frames import START, candles, events, marks, rules, store_in_memory
+from market_data_frames import START, candles, events, marks, rules, store_in_memory, store_over
 
 from engine.errors import ConfigurationError, DataNotFound, SchemaViolation
 from engine.market_data.duckdb_file import connection_factory
@@ -223,6 +223,35 @@ def test_coverage_lists_every_series_with_its_gaps(store):
         ["funding", "ETHUSDT", "", 2, START, START + 7 * HOUR_MS, 0],
         ["open_interest", "ETHUSDT", "", 1, START, START, 0],
     ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 12), st.booleans()), max_size=8))
+def test_coverage_counts_what_a_count_of_the_rows_gives(batches):
+    """After any sequence of new, repeated, revised and refused rows."""
+    with duckdb.connect(":memory:") as connection:
+        store = store_over(connection)
+        for first, bars, bad in batches:
+            frame = candles(60).iloc[first : first + bars]
+            store.upsert_ohlcv("BTCUSDT", H1, frame.assign(volume=-1.0 if bad else float(bars)))
+        expected = connection.execute("SELECT count(*), min(ts_open), max(ts_open) FROM ohlcv").fetchall()
+        held = store.coverage()[["rows", "first_ts", "last_ts"]].to_numpy().tolist()
+    assert held == [list(row) for row in expected if row[0]]
+
+
+def test_a_database_of_before_the_counts_is_counted_once(path):
+    store = HistoricalDataStore(connection_factory(path))
+    store.upsert_ohlcv("BTCUSDT", H1, candles(5))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DROP TABLE series_counts")
+        connection.execute("ALTER TABLE instrument_rules DROP COLUMN delisting_ts")
+    with pytest.raises(DataNotFound, match="older version") as caught:
+        store.coverage()
+    assert "trade init" in caught.value.way_out
+    store.create_tables()
+    assert store.coverage()["rows"].tolist() == [5]
+    store.save_instrument(rules(START, delisting_ts=START + 7))
+    assert store.read_instrument("BTCUSDT").delisting_ts == START + 7
 
 
 def test_a_store_belongs_to_one_exchange(store):

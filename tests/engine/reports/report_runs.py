@@ -103,6 +103,7 @@ def sample_run(
                 "exit_price": exit_price,
                 "size": np.full(trades, size),
                 "notional_usdt": size * entry_price,
+                "liquidation_price": np.where(side > 0, 0.7, 1.3) * entry_price,
                 "gross_pnl_usdt": gross,
                 "fees_usdt": fees,
                 "funding_usdt": funding,
