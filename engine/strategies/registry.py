@@ -148,6 +148,11 @@ def _refuse_incomplete(strategy: type[BaseStrategy]) -> None:
         refuse("has no version", 'write version = "1.0.0" in it, and raise it when its code changes')
     if not isinstance(inputs, tuple) or not all(isinstance(text, str) for text in inputs):
         refuse("does not say what it looks at", 'write inputs = ("close", "ema_fast[1]", …) in it')
+    tags = getattr(strategy, "tags", None)
+    if not isinstance(tags, tuple) or not all(isinstance(tag, str) and _NAME.fullmatch(tag) for tag in tags):
+        refuse(f"has no usable tags: {tags!r}", 'write tags = ("up", "late", …): small letters, digits and _')
+    elif len(set(tags)) < len(tags):
+        refuse(f"names a tag twice: {tags!r}", "name each once")
     takes = getattr(strategy, "takes", None)
     if not isinstance(takes, type) or not issubclass(takes, StrategyParameters):
         refuse("takes no StrategyParameters", "give takes a subclass of StrategyParameters, or leave it out")

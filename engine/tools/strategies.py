@@ -19,6 +19,7 @@ def list_strategies(_asked: NoInput, _context: ToolContext) -> dict[str, Any]:
                 "version": strategy.version,
                 "description": (getdoc(strategy) or "").partition("\n")[0],
                 "inputs": strategy.inputs,
+                "tags": strategy.tags,
                 "parameters": {
                     name: field.description or "" for name, field in strategy.takes.model_fields.items()
                 },
