@@ -33,6 +33,9 @@ def strategy(**said: object) -> type[BaseStrategy]:
         ({"inputs": None}, "does not say what it looks at"),
         ({"inputs": "close"}, "does not say what it looks at"),
         ({"takes": dict}, "takes no StrategyParameters"),
+        ({"tags": "up"}, "no usable tags: 'up'"),
+        ({"tags": ("up", "Too late")}, "no usable tags"),
+        ({"tags": ("up", "up")}, "names a tag twice"),
         ({"generate_signals": None}, "has no generate_signals"),
     ],
 )
