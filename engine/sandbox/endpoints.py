@@ -7,7 +7,7 @@ answer to a wrong request is not documented, it is retCode 10001 with a message 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.errors import ConfigurationError
@@ -211,6 +211,21 @@ class MarketEndpoints:
 def _require_linear(parameters: Mapping[str, str], *, required: bool) -> None:
     if parameters.get("category", "" if required else "linear") != "linear":
         raise ParameterError("params error: category is invalid, the sandbox serves linear only")
+
+
+Ask = Callable[[MarketEndpoints, Mapping[str, str]], Answer]
+
+MARKET_PATHS: Mapping[str, Ask] = {
+    "/v5/market/time": MarketEndpoints.time,
+    "/v5/market/kline": MarketEndpoints.klines,
+    "/v5/market/mark-price-kline": MarketEndpoints.mark_klines,
+    "/v5/market/index-price-kline": MarketEndpoints.index_klines,
+    "/v5/market/funding/history": MarketEndpoints.funding_history,
+    "/v5/market/open-interest": MarketEndpoints.open_interest,
+    "/v5/market/instruments-info": MarketEndpoints.instruments_info,
+    "/v5/market/risk-limit": MarketEndpoints.risk_limit,
+    "/v5/market/tickers": MarketEndpoints.tickers,
+}
 
 
 def _timeframe(interval: str) -> Timeframe:

@@ -23,9 +23,17 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ConfigurationError
-from engine.sandbox import conditions, faults
 from engine.sandbox.conditions import Condition
-from engine.sandbox.faults import EVERY_PATH, FaultPlan, Scripted, Seeded
+from engine.sandbox.endpoints import MARKET_PATHS
+from engine.sandbox.faults import (
+    EVERY_PATH,
+    PUBLIC_STREAM_PATH,
+    Fault,
+    FaultPlan,
+    Scripted,
+    Seeded,
+    StreamFault,
+)
 from engine.timeframes import parse_utc
 
 _MARKET_PATH = "/v5/market/"
@@ -43,8 +51,8 @@ def _kinds(base: type) -> dict[str, type]:
     return found
 
 
-FAULT_KINDS: Mapping[str, type] = _kinds(faults.Fault)
-CONDITION_KINDS: Mapping[str, type] = _kinds(conditions.Condition)
+FAULT_KINDS: Mapping[str, type] = _kinds(Fault)
+CONDITION_KINDS: Mapping[str, type] = _kinds(Condition)
 
 
 def read_fault_plan(path: Path) -> FaultPlan:
@@ -123,7 +131,7 @@ def _scripted(entry: object, where: str) -> Scripted:
     if not is_list or not all(isinstance(number, int) and number > 0 for number in numbers):
         raise _wrong(where, "numbers", numbers, "a list of whole numbers from 1, as [3, 4]")
     path = _path(rest, where)
-    return Scripted(_made(FAULT_KINDS, "fault", rest, where), path, tuple(numbers))
+    return Scripted(_fault(rest, path, where), path, tuple(numbers))
 
 
 def _seeded(entry: object, where: str) -> Seeded:
@@ -132,7 +140,7 @@ def _seeded(entry: object, where: str) -> Seeded:
     if isinstance(rate, bool) or not isinstance(rate, int | float):
         raise _wrong(where, "rate", rate, "a share of the requests, as 0.05")
     path = _path(rest, where)
-    return Seeded(_made(FAULT_KINDS, "fault", rest, where), float(rate), path)
+    return Seeded(_fault(rest, path, where), float(rate), path)
 
 
 def _condition(entry: object, where: str) -> Condition:
@@ -140,11 +148,24 @@ def _condition(entry: object, where: str) -> Condition:
     return condition
 
 
+def _fault(rest: dict[str, Any], path: str, where: str) -> Fault:
+    """Return the fault of an entry, refused where it could never come true."""
+    fault: Fault = _made(FAULT_KINDS, "fault", rest, where)
+    if path != EVERY_PATH and isinstance(fault, StreamFault) != (path == PUBLIC_STREAM_PATH):
+        raise ConfigurationError(
+            f"{where}: {_snake(type(fault).__name__)} cannot happen on {path}",
+            way_out=f"a stream's fault happens on {PUBLIC_STREAM_PATH}, every other on a path of requests",
+        )
+    return fault
+
+
 def _path(rest: dict[str, Any], where: str) -> str:
     path = rest.pop("path", EVERY_PATH)
-    if not isinstance(path, str) or not path:
-        raise _wrong(where, "path", path, "an endpoint, as kline or /v5/public/linear, or *")
-    return path if path == EVERY_PATH or path.startswith("/") else _MARKET_PATH + path
+    full = path if path == EVERY_PATH or str(path).startswith("/") else f"{_MARKET_PATH}{path}"
+    if full not in (EVERY_PATH, PUBLIC_STREAM_PATH, *MARKET_PATHS):
+        names = ", ".join(known.removeprefix(_MARKET_PATH) for known in (*MARKET_PATHS, PUBLIC_STREAM_PATH))
+        raise _wrong(where, "path", path, f"one of {names}, or {EVERY_PATH}")
+    return str(full)
 
 
 def _made(kinds: Mapping[str, type], key: str, entry: Mapping[str, Any], where: str) -> Any:

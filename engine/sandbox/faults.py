@@ -35,6 +35,10 @@ class HttpStatus(HttpFault):
 
     status: int = 503
 
+    def __post_init__(self) -> None:
+        """Refuse what is no error of HTTP."""
+        _require(400 <= self.status <= 599, "an HTTP status", self.status, "400 to 599")
+
 
 @dataclass(frozen=True)
 class RetCode(HttpFault):
@@ -59,6 +63,10 @@ class TimeOut(HttpFault):
 
     seconds: float = 30.0
 
+    def __post_init__(self) -> None:
+        """Refuse a time that is none."""
+        _require_seconds(self.seconds)
+
 
 @dataclass(frozen=True)
 class DroppedConnection(HttpFault):
@@ -66,12 +74,20 @@ class DroppedConnection(HttpFault):
 
     share: float = 0.5
 
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        _require_share(self.share)
+
 
 @dataclass(frozen=True)
 class TruncatedJson(HttpFault):
     """The answer is complete as HTTP, and its JSON ends after this share."""
 
     share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        _require_share(self.share)
 
 
 @dataclass(frozen=True)
@@ -85,12 +101,20 @@ class SlowBody(HttpFault):
 
     seconds: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Refuse a time that is none."""
+        _require_seconds(self.seconds)
+
 
 @dataclass(frozen=True)
 class DuplicateRows(HttpFault):
     """The first so many rows of the answer come twice, one after the other."""
 
     count: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a number that is none."""
+        _require(self.count >= 1, "a number of rows", self.count, "1 or more")
 
 
 @dataclass(frozen=True)
@@ -124,12 +148,21 @@ class ClosedStream(StreamFault):
 
     code: int = 1001
 
+    def __post_init__(self) -> None:
+        """Refuse a code no close frame may carry."""
+        may_be_sent = 1000 <= self.code <= 4999 and self.code not in (1004, 1005, 1006, 1015)
+        _require(may_be_sent, "a close code", self.code, "1000 to 4999, as 1001 (going away)")
+
 
 @dataclass(frozen=True)
 class StalledStream(StreamFault):
     """The stream stays open and says nothing more for so many seconds, not even a pong."""
 
     seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        """Refuse a time that is none."""
+        _require_seconds(self.seconds)
 
 
 @dataclass(frozen=True)
@@ -276,6 +309,19 @@ def fault_storm(seed: int, *, rate: float = 0.2) -> FaultPlan:
         ),
         seed=seed,
     )
+
+
+def _require(is_right: bool, what: str, value: float, wanted: str) -> None:
+    if not is_right:
+        raise ConfigurationError(f"{what} of a fault is {value}", way_out=f"give {wanted}")
+
+
+def _require_seconds(seconds: float) -> None:
+    _require(0 <= seconds < float("inf"), "a time", seconds, "seconds from 0")
+
+
+def _require_share(share: float) -> None:
+    _require(0 <= share <= 1, "a share", share, "a number from 0 to 1")
 
 
 def _uniform(name: str) -> float:

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 
 from engine.sandbox.connections import OpenConnections
 from engine.sandbox.control import control_routes
-from engine.sandbox.endpoints import Answer, MarketEndpoints
+from engine.sandbox.endpoints import MARKET_PATHS, Answer, Ask
 from engine.sandbox.exchange_state import ExchangeState
 from engine.sandbox.fault_answers import MESSAGES, PacedResponse, html_page, spoiled
 from engine.sandbox.faults import (
@@ -41,20 +41,6 @@ from engine.timeframes import Timeframe
 PARAMETER_ERROR = 10001
 RATE_LIMIT_ERROR = 10006
 _RESET_HEADER = "X-Bapi-Limit-Reset-Timestamp"
-
-Ask = Callable[[MarketEndpoints, Mapping[str, str]], Answer]
-
-MARKET_PATHS: Mapping[str, Ask] = {
-    "/v5/market/time": MarketEndpoints.time,
-    "/v5/market/kline": MarketEndpoints.klines,
-    "/v5/market/mark-price-kline": MarketEndpoints.mark_klines,
-    "/v5/market/index-price-kline": MarketEndpoints.index_klines,
-    "/v5/market/funding/history": MarketEndpoints.funding_history,
-    "/v5/market/open-interest": MarketEndpoints.open_interest,
-    "/v5/market/instruments-info": MarketEndpoints.instruments_info,
-    "/v5/market/risk-limit": MarketEndpoints.risk_limit,
-    "/v5/market/tickers": MarketEndpoints.tickers,
-}
 
 
 def build_app(state: ExchangeState, connections: OpenConnections) -> Starlette:

@@ -23,6 +23,7 @@ from engine.sandbox.faults import (
     RetCode,
     Scripted,
     Seeded,
+    StreamFault,
     fault_storm,
 )
 from engine.timeframes import parse_utc
@@ -101,7 +102,8 @@ def test_a_plan_is_read_from_yaml(tmp_path):
 @given(st.sampled_from(sorted(FAULT_KINDS)), st.floats(0, 1), st.lists(st.integers(1, 99), min_size=1))
 def test_every_fault_reads_back_as_it_was_written(kind, rate, numbers):
     fault = FAULT_KINDS[kind]()
-    plan = FaultPlan((Scripted(fault, KLINE, tuple(numbers)),), (Seeded(fault, rate),), seed=5)
+    path = STREAM if isinstance(fault, StreamFault) else KLINE
+    plan = FaultPlan((Scripted(fault, path, tuple(numbers)),), (Seeded(fault, rate),), seed=5)
     assert fault_plan_of(fault_plan_to_plain(plan)) == plan
 
 
@@ -133,6 +135,9 @@ def test_every_condition_reads_back_as_it_was_written():
         ({"seeded": [{"fault": "http_status", "rate": 0.1, "status": "x"}]}, "status is 'x'"),
         ({"seeded": [{"fault": "http_status", "rate": 0.1, "status": True}]}, "status is True"),
         ({"seeded": [{"fault": "http_status", "rate": 0.1, "path": 3}]}, "path is 3"),
+        ({"seeded": [{"fault": "http_status", "rate": 0.1, "path": "klines"}]}, "path is 'klines'"),
+        ({"seeded": [{"fault": "http_status", "rate": 0.1, "path": STREAM}]}, "http_status cannot happen"),
+        ({"seeded": [{"fault": "dropped_stream", "rate": 0.1, "path": "kline"}]}, "dropped_stream cannot"),
         ({"scripted": [{"fault": "http_status", "path": "kline"}]}, "numbers is None"),
         ({"scripted": [{"fault": "http_status", "path": "kline", "numbers": [0]}]}, "numbers is"),
         ({"conditions": [{"condition": "halt", "symbol": "BTCUSDT", "start": "2025-01-01"}]}, "needs end"),
@@ -147,6 +152,27 @@ def test_a_plan_that_is_none_is_refused_by_entry(plain, named):
     with pytest.raises(ConfigurationError, match=named) as refused:
         fault_plan_of(plain)
     assert refused.value.way_out
+
+
+@pytest.mark.parametrize(
+    ("fault", "field", "value"),
+    [
+        ("http_status", "status", 200),
+        ("http_status", "status", 1000),
+        ("time_out", "seconds", -1),
+        ("slow_body", "seconds", float("inf")),
+        ("stalled_stream", "seconds", float("nan")),
+        ("dropped_connection", "share", 1.5),
+        ("truncated_json", "share", -0.1),
+        ("duplicate_rows", "count", 0),
+        ("closed_stream", "code", 1006),
+        ("closed_stream", "code", 5),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused(fault, field, value):
+    with pytest.raises(ConfigurationError, match="of a fault is") as refused:
+        fault_plan_of({"seeded": [{"fault": fault, "rate": 0.1, field: value}]})
+    assert refused.value.way_out.startswith("give ")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path):
