@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.backtest.history import History, Window
-from engine.backtest.named_signals import named_signals, rows_of
+from engine.backtest.named_signals import NamedSignals, named_signals, rows_of
 from engine.backtest.visible import VisibleColumns
 from engine.errors import DataError
 from engine.rules.columns import Columns
@@ -51,8 +51,7 @@ def decisions(plan: CardPlan, history: History, window: Window) -> BarSignals:
     bits = admitted(plan, history, window, _verdicts(plan, history, columns, shared)[rows])
     features, named = _levels(plan, history, columns, rows), named_signals(plan)
     if named.rows:
-        closes = ~_inside_session(plan, window)
-        features = np.concatenate([features, rows_of(named, plan, shared, rows, closes)])
+        features = _with_names(features, named, plan, history, window, shared)
     return BarSignals(bits, features)
 
 
@@ -108,6 +107,25 @@ def first_warm_bar(plan: CardPlan, history: History) -> int:
             warm = history.alignment(exec_timeframe, timeframe).first_bar_with(rows)
         first = max(first, warm)
     return first
+
+
+def _with_names(
+    levels: Floats, named: NamedSignals, plan: CardPlan, history: History, window: Window, shared: Columns
+) -> Floats:
+    """Return the features of the orders with those that name signals; sets of the same rules share them."""
+    columns, rows = VisibleColumns(plan, history), window.rows
+    session = plan.card.position_policy.trading_session
+
+    def stack() -> Floats:
+        names = rows_of(named, plan, shared, rows, ~_inside_session(plan, window))
+        features = np.concatenate([levels, names])
+        features.flags.writeable = False
+        return features
+
+    meanings = frozenset((each, columns.meaning_of(each)) for each in plan.references())
+    asked = (named, plan.tags, plan.level_references, None if session is None else session.said)
+    where = (rows.start, rows.stop, plan.card.timeframes.exec)
+    return history.kept(("names", where, asked, meanings), stack)
 
 
 def _levels(plan: CardPlan, history: History, columns: VisibleColumns, rows: slice) -> Floats:
