@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import batched
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,6 +56,22 @@ def evaluate(prepared: PreparedFrame) -> BasicMetrics:
 def evaluate_all(prepared: Sequence[PreparedFrame]) -> list[BasicMetrics]:
     """Return the basic metrics of each prepared card, as `evaluate` does, in their order.
 
+    Parameters
+    ----------
+    prepared : sequence of PreparedFrame
+
+    Raises
+    ------
+    SimulationError
+        If the signals do not belong to the bars.
+    """
+    runs = account_runs(prepared)
+    return [basic_metrics_of(each, run) for each, run in zip(prepared, runs, strict=True)]
+
+
+def account_runs(prepared: Sequence[PreparedFrame]) -> list[AccountRun]:
+    """Run prepared cards and return what each came to, added up, in their order.
+
     Those that run over the same bars run side by side, which is quicker than one after another.
 
     Parameters
@@ -66,53 +83,23 @@ def evaluate_all(prepared: Sequence[PreparedFrame]) -> list[BasicMetrics]:
     SimulationError
         If the signals do not belong to the bars.
     """
-    found: dict[int, BasicMetrics] = {}
-    beside: dict[int, list[int]] = {}
+    found: dict[int, AccountRun] = {}
+    beside: dict[tuple[int, int, int], list[int]] = {}
     for number, each in enumerate(prepared):
         if each.runs_on_plain_bars:
-            beside.setdefault(id(each.bars), []).append(number)
+            market = id(each.bars), id(each.funding), id(each.history)
+            beside.setdefault(market, []).append(number)
         else:
-            found[number] = basic_metrics_of(each, simulated(each, book=False))
+            found[number] = _added_up(each, simulated(each, book=False))
     for numbers in beside.values():
-        for start in range(0, len(numbers), SIDE_BY_SIDE):
-            together = numbers[start : start + SIDE_BY_SIDE]
-            for number, run in zip(
-                together, _run_together([prepared[each] for each in together]), strict=True
-            ):
-                found[number] = _metrics_of(prepared[number], run)
+        for together in batched(numbers, SIDE_BY_SIDE):
+            runs = _run_together([prepared[number] for number in together])
+            found.update(zip(together, runs, strict=True))
     return [found[number] for number in range(len(prepared))]
 
 
-def basic_metrics_of(prepared: PreparedFrame, output: SimulationOutput) -> BasicMetrics:
-    """Return the basic metrics of what a prepared run has left behind."""
-    day_ends = last_bars_of_days(prepared.bars.ts_open[: output.bars], prepared.bars.bar_ms)
-    net_pnl = np.empty(len(output.trades))
-    summaries = new_summaries(1, prepared.starting_equity_usdt)
-    summarise_trades(summaries, output.trades, net_pnl)
-    summary = summaries[0]
-    run = AccountRun(
-        bars=output.bars,
-        day_equity=output.equity[day_ends],
-        deepest_drawdown=deepest_drawdown(output.equity, prepared.starting_equity_usdt),
-        trade_net_pnl=net_pnl,
-        fill_fees=output.fills.fee,
-        payments=output.payments.amount,
-        bars_held=int(summary.bars_held),
-        liquidations=int(summary.liquidations),
-        ambiguous_trades=int(summary.ambiguous_trades),
-    )
-    return _metrics_of(prepared, run)
-
-
-def _run_together(prepared: Sequence[PreparedFrame]) -> list[AccountRun]:
-    """Run cards over the bars they share."""
-    first = prepared[0]
-    day_ends = last_bars_of_days(first.bars.ts_open, first.bars.bar_ms)
-    terms = [AccountTerms(each.signals, each.contract, each.starting_equity_usdt) for each in prepared]
-    return simulate_side_by_side(first.bars, first.funding, first.tiers, day_ends, terms)
-
-
-def _metrics_of(prepared: PreparedFrame, run: AccountRun) -> BasicMetrics:
+def basic_metrics_of(prepared: PreparedFrame, run: AccountRun) -> BasicMetrics:
+    """Return the basic metrics of what a prepared run came to."""
     return basic_metrics(
         run.day_equity,
         bars=run.bars,
@@ -126,3 +113,31 @@ def _metrics_of(prepared: PreparedFrame, run: AccountRun) -> BasicMetrics:
         liquidations=run.liquidations,
         ambiguous_trades=run.ambiguous_trades,
     )
+
+
+def _added_up(prepared: PreparedFrame, output: SimulationOutput) -> AccountRun:
+    """Return what the records and the equity of a run come to."""
+    day_ends = last_bars_of_days(prepared.bars.ts_open[: output.bars], prepared.bars.bar_ms)
+    net_pnl = np.empty(len(output.trades))
+    summaries = new_summaries(1, prepared.starting_equity_usdt)
+    summarise_trades(summaries, output.trades, net_pnl)
+    summary = summaries[0]
+    return AccountRun(
+        bars=output.bars,
+        day_equity=output.equity[day_ends],
+        deepest_drawdown=deepest_drawdown(output.equity, prepared.starting_equity_usdt),
+        trade_net_pnl=net_pnl,
+        fill_fees=output.fills.fee,
+        payments=output.payments.amount,
+        bars_held=int(summary.bars_held),
+        liquidations=int(summary.liquidations),
+        ambiguous_trades=int(summary.ambiguous_trades),
+    )
+
+
+def _run_together(prepared: Sequence[PreparedFrame]) -> list[AccountRun]:
+    """Run cards over the bars they share."""
+    first = prepared[0]
+    day_ends = last_bars_of_days(first.bars.ts_open, first.bars.bar_ms)
+    terms = [AccountTerms(each.signals, each.contract, each.starting_equity_usdt) for each in prepared]
+    return simulate_side_by_side(first.bars, first.funding, first.tiers, day_ends, terms)
