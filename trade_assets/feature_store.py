@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ FOLDER = "features"
 _ENDING = ".feature"
 _NAME_DIGITS = 32
 _DTYPE = np.dtype("<f8")
+_ALIGNED = 64
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ class StoredFeatures:
     computed: list[FeatureSpec] = field(default_factory=list)
 
     def find(self, feature: FeatureSpec) -> dict[str, FloatArray] | None:
-        """Return the outputs of `feature` by name, or None if they are not there as they were written."""
+        """Return the outputs of `feature` by name, or None if they are not there as they were written.
+
+        They cannot be written to.
+        """
         key = self.key(feature)
         try:
             data = self._file(feature, key).read_bytes()
@@ -114,8 +119,11 @@ class StoredFeatures:
         )
 
     def _file(self, feature: FeatureSpec, key: str) -> UPath:
-        folder = self.base / FOLDER / self.partition.symbol / str(self.partition.timeframe)
-        return folder / f"{feature.indicator}-{key[:_NAME_DIGITS]}{_ENDING}"
+        return self._folder / f"{feature.indicator}-{key[:_NAME_DIGITS]}{_ENDING}"
+
+    @cached_property
+    def _folder(self) -> UPath:
+        return self.base.joinpath(FOLDER, self.partition.symbol, str(self.partition.timeframe))
 
 
 @dataclass(frozen=True)
@@ -150,19 +158,21 @@ def prune(base: UPath, *, keep_bytes: int) -> Pruned:
 
 def _packed(outputs: Mapping[str, FloatArray], key: str) -> bytes:
     values = np.stack([np.asarray(each, _DTYPE) for each in outputs.values()]).tobytes()
-    head = {"key": key, "outputs": list(outputs), "sha256": sha256_hex(values)}
-    return json.dumps(head, sort_keys=True).encode() + b"\n" + values
+    head = json.dumps({"key": key, "outputs": list(outputs), "sha256": sha256_hex(values)}, sort_keys=True)
+    # numbers begin where a processor likes to find them, so that they are read without being moved
+    return head.encode().ljust(-(-(len(head) + 1) // _ALIGNED) * _ALIGNED - 1) + b"\n" + values
 
 
 def _unpacked(data: bytes, key: str, names: tuple[str, ...]) -> dict[str, FloatArray] | None:
-    line, _, values = data.partition(b"\n")
+    begin = data.find(b"\n") + 1
     try:
-        head: Any = json.loads(line)
+        head: Any = json.loads(data[:begin])
     except ValueError:
         return None
     if not isinstance(head, dict) or head.get("key") != key or head.get("outputs") != list(names):
         return None
+    values = memoryview(data)[begin:]
     if head.get("sha256") != sha256_hex(values) or len(values) % (_DTYPE.itemsize * len(names)):
         return None
     rows = np.frombuffer(values, _DTYPE).reshape(len(names), -1)
-    return dict(zip(names, rows.astype(np.float64), strict=True))
+    return dict(zip(names, rows.astype(np.float64, copy=False), strict=True))

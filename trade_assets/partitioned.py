@@ -10,7 +10,8 @@ https://docs.dagster.io/guides/build/assets/defining-assets
 # No `from __future__ import annotations` here: Dagster wants the context's annotation as a type, not as text.
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -79,11 +80,14 @@ class Work:
     resources
     taken : mapping of str to str
         Hash of each artifact that was read, by its address.
+    shared
+        What the asset's `begin` gave for all partitions of the step.
     """
 
     partition: Partition
     resources: Any
     taken: Mapping[str, str] = field(default_factory=dict)
+    shared: Any = None
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,12 @@ class PartitionedAsset:
         Name of the check that blocks what is downstream: an error about the data fails it.
     notes : tuple of str, optional
         Names of checks that are shown and stop nothing.
+    begin : callable, optional
+        From the resources to what all partitions of a step share: a connection, a moment.
+    symbols_at_once : int, optional
+        How many symbols are worked on side by side, each by a thread.
     resources : collection of str, optional
-        Keys of the resources `make` uses.
+        Keys of the resources `make` and `begin` use.
     retries : RetryPolicy, optional
         For an exchange that does not answer. Nothing else is tried again.
     """
@@ -143,6 +151,8 @@ class PartitionedAsset:
     made_at: Timeframe | None = None
     gate: str | None = SCHEMA
     notes: tuple[str, ...] = ()
+    begin: Callable[[Any], Any] | None = None
+    symbols_at_once: int = 1
     resources: Collection[str] = ()
     kinds: Collection[str] = ()
     retries: dg.RetryPolicy | None = None
@@ -204,23 +214,23 @@ class PartitionedAsset:
         products: dict[Partition, Product] = {}
         passed: dict[Partition, tuple[CheckVerdict, ...]] = {}
         failures: dict[Partition, TradeError] = {}
-        wanted = [Partition.parse(key) for key in context.partition_keys]
-        for partition in wanted:
-            if not self.has_work_for(partition):
-                context.log.info(f"there is nothing to make for {partition}")
-                continue
-            try:
-                made, products[partition] = self._make_one(context, partition, inputs)
-            except dg.DagsterExecutionInterruptedError:
-                # A retry policy would begin the step again: somebody who stops a run wants it stopped.
-                raise dg.Failure(INTERRUPTED, allow_retries=False) from None
-            except TradeError as error:
-                failures[partition] = error
-                continue
-            said = {verdict.check: verdict for verdict in made.verdicts}
-            passed[partition] = tuple(said.get(name, CheckVerdict(name, True)) for name in self.checks)
-            shown = {"symbol": partition.symbol, "timeframe": str(partition.timeframe), **made.metadata}
-            context.add_asset_metadata(shown, self.asset_key, partition.key)
+        in_run = [Partition.parse(key) for key in context.partition_keys]
+        wanted = [partition for partition in in_run if self.has_work_for(partition)]
+        if len(wanted) < len(in_run):
+            context.log.info(f"there is something to make for {len(wanted)} of {len(in_run)} partitions")
+        try:
+            for partition, outcome in self._outcomes(context, wanted, inputs):
+                if isinstance(outcome, TradeError):
+                    failures[partition] = outcome
+                    continue
+                made, products[partition] = outcome
+                said = {verdict.check: verdict for verdict in made.verdicts}
+                passed[partition] = tuple(said.get(name, CheckVerdict(name, True)) for name in self.checks)
+                shown = {"symbol": partition.symbol, "timeframe": str(partition.timeframe), **made.metadata}
+                context.add_asset_metadata(shown, self.asset_key, partition.key)
+        except dg.DagsterExecutionInterruptedError:
+            # A retry policy would begin the step again: somebody who stops a run wants it stopped.
+            raise dg.Failure(INTERRUPTED, allow_retries=False) from None
         refused = self._refuse(context, failures)
         if failures or context.retry_number:
             note_not_made(context.instance, context.run.run_id, "/".join(self.key), failures)
@@ -237,7 +247,7 @@ class PartitionedAsset:
         goes_on = any(
             _is_in_run(context, reader.asset_key) and reader.has_work_for(partition)
             for reader in readers
-            for partition in wanted
+            for partition in in_run
             if partition not in failures
         )
         if products and not goes_on:
@@ -253,14 +263,60 @@ class PartitionedAsset:
         """Whether there is anything to make for `partition`."""
         return self.applies is None or self.applies(partition)
 
+    def _outcomes(
+        self,
+        context: dg.AssetExecutionContext,
+        wanted: Sequence[Partition],
+        inputs: Mapping[str, ArtifactInput],
+    ) -> Iterator[tuple[Partition, tuple[Made, Product] | TradeError]]:
+        """Give what became of each partition; symbols may be worked on side by side, one's timeframes not."""
+        try:
+            shared = self.begin(context.resources) if self.begin and wanted else None
+        except TradeError as error:
+            yield from ((partition, error) for partition in wanted)
+            return
+
+        def make(partitions: list[Partition]) -> list[tuple[Partition, tuple[Made, Product] | TradeError]]:
+            return [
+                (partition, self._made_or_error(context, partition, inputs, shared))
+                for partition in partitions
+            ]
+
+        by_symbol: dict[str, list[Partition]] = {}
+        for partition in wanted:
+            by_symbol.setdefault(partition.symbol, []).append(partition)
+        if self.symbols_at_once == 1 or len(by_symbol) == 1:
+            for partition in wanted:
+                yield from make([partition])
+            return
+        with ThreadPoolExecutor(self.symbols_at_once, thread_name_prefix="partitions") as pool:
+            for outcomes in pool.map(make, by_symbol.values()):
+                yield from outcomes
+
+    def _made_or_error(
+        self,
+        context: dg.AssetExecutionContext,
+        partition: Partition,
+        inputs: Mapping[str, ArtifactInput],
+        shared: Any,
+    ) -> tuple[Made, Product] | TradeError:
+        try:
+            return self._make_one(context, partition, inputs, shared)
+        except TradeError as error:
+            return error
+
     def _make_one(
-        self, context: dg.AssetExecutionContext, partition: Partition, inputs: Mapping[str, ArtifactInput]
+        self,
+        context: dg.AssetExecutionContext,
+        partition: Partition,
+        inputs: Mapping[str, ArtifactInput],
+        shared: Any,
     ) -> tuple[Made, Product]:
         watcher: Watcher = context.resources.watcher
         watcher.starting("/".join(self.key), partition)
         started = time.perf_counter()
         values, taken = self._read_inputs(context, partition, inputs)
-        made = self.make(Work(partition, context.resources, taken), **values)
+        made = self.make(Work(partition, context.resources, taken, shared), **values)
         watcher.made("/".join(self.key), partition, time.perf_counter() - started)
         return made, Product(made.value, self.code_version, taken)
 

@@ -127,6 +127,9 @@ def explain(
     rule: Annotated[str | None, typer.Option(help="With --at: only this rule, as entry_long.")] = None,
     trade: Annotated[int | None, typer.Option(metavar="N", help="Why trade N came and went.", min=0)] = None,
     trades: Annotated[bool, typer.Option("--trades", help="What opened and closed each trade.")] = False,
+    most: Annotated[
+        int | None, typer.Option(help="With --trades: so many at most, 100 if not given.", min=1, max=1000)
+    ] = None,
     start: Start = None,
     end: End = None,
     as_json: AsJson = False,
@@ -144,7 +147,7 @@ def explain(
     elif trade is not None:
         call("explain.trade", run | {"trade": trade}, explain_tree.trade, as_json=as_json)
     else:
-        call("explain.trades", run, explain_tree.trades, as_json=as_json)
+        call("explain.trades", run | {"most": most}, explain_tree.trades, as_json=as_json)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,37 +62,42 @@ class StreamConnection:
     Raises
     ------
     StreamLost
-        If there is no connection.
+        On entering, if there is no connection.
     """
 
     def __init__(self, url: str, topics: Sequence[str], *, silence_s: float, timing: Timing) -> None:
+        self._url = url
+        self._topics = list(topics)
         self._silence_s = silence_s
         self._ping_every_s = min(_PING_EVERY_S, silence_s / 2)
         self._timing = timing
+        self._heard_s = self._pinged_s = timing.monotonic_s()
+        self._open = ExitStack()
+
+    def __enter__(self) -> StreamConnection:
         try:
-            self._socket = connect(
-                url,
-                open_timeout=_OPEN_TIMEOUT_S,
-                close_timeout=_CLOSE_TIMEOUT_S,
-                ping_interval=None,
-                proxy=None if is_loopback(url) else True,
+            self._socket = self._open.enter_context(
+                connect(
+                    self._url,
+                    open_timeout=_OPEN_TIMEOUT_S,
+                    close_timeout=_CLOSE_TIMEOUT_S,
+                    ping_interval=None,
+                    proxy=None if is_loopback(self._url) else True,
+                )
             )
         except (OSError, TimeoutError, WebSocketException) as error:
             raise StreamLost(f"no connection: {error}") from None
-        self._heard_s = self._pinged_s = timing.monotonic_s()
-        try:
-            self._send({"op": "subscribe", "args": list(topics)})
-        except StreamLost:
-            self._socket.close()
-            raise
-
-    def __enter__(self) -> StreamConnection:
+        self._heard_s = self._pinged_s = self._timing.monotonic_s()
+        with ExitStack() as on_failure:
+            on_failure.callback(self._open.close)
+            self._send({"op": "subscribe", "args": self._topics})
+            on_failure.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._socket.close()
+        self._open.close()
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """Return the next message with a topic; None if there is none within `timeout_s`.

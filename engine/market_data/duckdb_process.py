@@ -18,9 +18,9 @@ from pathlib import Path
 import duckdb
 
 # A writer that leaves a write-ahead log up to this size does not fold it into the file: that takes longer
-# than writing a candle, and reading a log of this size takes every later user less than 1 ms. About ten
+# than writing a candle, and reading a log of this size takes every later user about 1 ms. Some fifteen
 # candles, each stored by itself.
-_SMALL_LOG_BYTES = 4096
+_SMALL_LOG_BYTES = 8192
 
 
 class HeldHere(Exception):

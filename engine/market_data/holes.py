@@ -72,8 +72,11 @@ def find_holes(
         candles AS (
             SELECT symbol, timeframe, ts_open, ms,
                 lag(ts_open) OVER (PARTITION BY symbol, timeframe, stretch ORDER BY ts_open) AS before_ts
-            FROM {kind.value} JOIN spaced USING (symbol, timeframe)
-            WHERE ts_open BETWEEN first_ts AND last_ts AND (last_ts - first_ts) // ms + 1 > bars)
+            FROM (
+                SELECT symbol, timeframe, ts_open, ts_open // ({length} * {_STRETCH}) AS stretch
+                FROM {kind.value} JOIN lacking USING (symbol, timeframe))
+            JOIN (FROM spaced WHERE (last_ts - first_ts) // ms + 1 > bars)
+                USING (symbol, timeframe, stretch))
         SELECT symbol, timeframe, before_ts + ms AS first_missing, first_ts - ms AS last_missing
         FROM spaced WHERE first_ts - before_ts > ms
         UNION ALL

@@ -12,7 +12,6 @@ from engine.market_data.files.reading import Reading
 from engine.market_data.journal import Action, record
 from engine.market_data.series_write import upsert
 from engine.market_data.source import claim_source, source_identity
-from engine.market_data.sync_state import mark_written
 from engine.market_data.tables import Series
 
 IMPORTED_IDENTITY = "import:files"
@@ -59,8 +58,6 @@ def write_reading(
     claim_source(connection, IMPORTED_IDENTITY)
     series, frame = reading.series, reading.frame
     changed = upsert(connection, series, frame, at_ms)
-    if any(changed):
-        mark_written(connection, series)
     times = frame[series.kind.time_column]
     first, last = (int(times.min()), int(times.max())) if len(times) else (0, 0)
     files = ", ".join(f"{path.name} (sha256 {sha256_hex(path.read_bytes())[:12]})" for path in reading.paths)

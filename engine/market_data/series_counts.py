@@ -36,9 +36,12 @@ def set_count(connection: duckdb.DuckDBPyConnection, series: Series, stored: Spa
     ).fetchall()
     if noted == ([tuple(stored)] if stored else []):
         return
-    connection.execute(f"DELETE FROM series_counts WHERE {_OF_SERIES}", _key(series))
     if stored:
-        connection.execute("INSERT INTO series_counts VALUES (?, ?, ?, ?, ?, ?)", (*_key(series), *stored))
+        connection.execute(
+            "INSERT OR REPLACE INTO series_counts VALUES (?, ?, ?, ?, ?, ?)", (*_key(series), *stored)
+        )
+    else:
+        connection.execute(f"DELETE FROM series_counts WHERE {_OF_SERIES}", _key(series))
 
 
 _OF_SERIES = "kind = ? AND symbol = ? AND timeframe = ?"

@@ -24,7 +24,6 @@ from engine.market_data.revisions import Revision, read_revisions
 from engine.market_data.series import Span, Upserted
 from engine.market_data.stored_market import StoredMarket, read_stored_market
 from engine.market_data.sync_rows import StoreStatus, SyncWrite
-from engine.market_data.sync_state import mark_written
 from engine.market_data.tables import Series, SeriesKind, create_tables
 from engine.timeframes import Timeframe
 
@@ -311,8 +310,6 @@ class HistoricalDataStore:
     def _upsert(self, wanted: Series, frame: pd.DataFrame) -> int:
         def change(connection: duckdb.DuckDBPyConnection) -> int:
             changed = series_write.upsert(connection, wanted, frame)
-            if any(changed):
-                mark_written(connection, wanted)
             return changed.new + changed.revised
 
         return self._write(change)

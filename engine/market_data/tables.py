@@ -82,9 +82,11 @@ class Series:
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every table that is not there yet."""
+    """Create every table that is not there yet, and count the rows of a database of before the counts."""
     for statement in _STATEMENTS:
         connection.execute(statement)
+    if connection.execute("SELECT count(*) FROM series_counts").fetchall() == [(0,)]:
+        connection.execute(f"INSERT INTO series_counts {_count_rows()}")
 
 
 def _grid_check() -> str:
@@ -93,8 +95,7 @@ def _grid_check() -> str:
     return f"CHECK (CASE timeframe {cases} ELSE false END)"
 
 
-def count_rows() -> str:
-    """Return the query that counts the rows of every series: kind, symbol, timeframe, first, last, rows."""
+def _count_rows() -> str:
     return " UNION ALL ".join(
         f"SELECT '{kind.value}' AS kind, symbol, {'timeframe' if kind.has_timeframe else "''"} AS timeframe,"
         f" min({kind.time_column}) AS first_ts, max({kind.time_column}) AS last_ts, count(*) AS rows"
@@ -151,8 +152,8 @@ _STATEMENTS = (
     # Which exchange these data are from; the key allows one row.
     """CREATE TABLE IF NOT EXISTS source (
     only_row BOOLEAN PRIMARY KEY DEFAULT true CHECK (only_row), identity VARCHAR NOT NULL)""",
-    # What has been asked of the exchange, per series: see `sync_state`. Every transaction that changes a
-    # series raises `writes`, so that two at once collide and the later is done again.
+    # What has been asked of the exchange, per series: see `sync_state`. Every sync that changes it raises
+    # `writes`, so that two at once collide and the later is done again.
     """CREATE TABLE IF NOT EXISTS sync_state (
     kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL, writes BIGINT NOT NULL,
     asked_from_ms BIGINT, asked_until_ms BIGINT, first_ts BIGINT, last_ts BIGINT, rows BIGINT,
@@ -175,6 +176,10 @@ _STATEMENTS = (
     sequence BIGINT NOT NULL DEFAULT nextval('journal_sequence'), at_ms BIGINT, action VARCHAR NOT NULL,
     kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL,
     first_ts BIGINT, last_ts BIGINT, rows BIGINT NOT NULL, note VARCHAR NOT NULL)""",
-    # What each series holds: see `series_counts`. Made from the rows where it is not there yet.
-    f"CREATE TABLE IF NOT EXISTS series_counts AS {count_rows()}",
+    # What each series holds: see `series_counts`. Every transaction that changes a series changes its row, so
+    # that two at once collide and the later is done again.
+    """CREATE TABLE IF NOT EXISTS series_counts (
+    kind VARCHAR NOT NULL, symbol VARCHAR NOT NULL, timeframe VARCHAR NOT NULL,
+    first_ts BIGINT NOT NULL, last_ts BIGINT NOT NULL, rows BIGINT NOT NULL,
+    PRIMARY KEY (kind, symbol, timeframe))""",
 )

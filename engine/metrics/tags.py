@@ -36,7 +36,7 @@ class TagMetrics:
 
 @dataclass(frozen=True)
 class TagBreakdown:
-    """All trades of a run by their entry tags, and once more by what ended them."""
+    """All trades of a run by their entry tags, where some have one, and once more by what ended them."""
 
     entries: tuple[TagMetrics, ...] = ()
     exits: tuple[TagMetrics, ...] = ()
@@ -47,9 +47,11 @@ def tag_breakdown(trades: pd.DataFrame) -> TagBreakdown:
 
     Trades that no tagged exit rule ended stand under their exit reason. The most trades come first.
     """
-    if not (trades["entry_tag"] != "").any() and not (trades["exit_tag"] != "").any():
-        return TagBreakdown()
-    return TagBreakdown(_by(trades, TradeGroup.ENTRY_TAG), _by(trades, TradeGroup.ENDED_BY))
+    entries, exits = ((trades[name] != "").any() for name in ("entry_tag", "exit_tag"))
+    return TagBreakdown(
+        _by(trades, TradeGroup.ENTRY_TAG) if entries else (),
+        _by(trades, TradeGroup.ENDED_BY) if entries or exits else (),
+    )
 
 
 def _by(trades: pd.DataFrame, group: TradeGroup) -> tuple[TagMetrics, ...]:

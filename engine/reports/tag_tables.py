@@ -13,14 +13,15 @@ from engine.metrics.tags import TagMetrics, tag_breakdown
 def tag_section(trades: pd.DataFrame) -> str:
     """Return the trades by entry tag and by what ended them; nothing where no rule has tags."""
     breakdown = tag_breakdown(trades)
-    if not breakdown.entries:
+    if not breakdown.exits:
         return ""
+    tables = (("Entered by", breakdown.entries), ("Ended by", breakdown.exits))
+    sections = (f"<section>{_table(title, of_tags)}</section>" for title, of_tags in tables if of_tags)
     return (
         "<h2>Trades by tag</h2>"
         '<p class="note">Tags are those of the rules; a trade that no tagged exit rule ended stands under '
         "its exit reason.</p>"
-        f'<div class="pair"><section>{_table("Entered by", breakdown.entries)}</section>'
-        f"<section>{_table('Ended by', breakdown.exits)}</section></div>"
+        f'<div class="pair">{"".join(sections)}</div>'
     )
 
 

@@ -1,1 +1,17 @@
-"""A stand-in for Bybit v5 on loopback, with a generated or a recorded market."""
+"""A stand-in for Bybit v5 on loopback: public market data by HTTP and WebSocket, able to fail on demand.
+
+`trade sandbox` runs it as a program, `running.SandboxServer` beside a test. From the ground up:
+
+- the market: `catalogue` (instruments), `market` (generated from a seed) or `replay` (recorded files), and
+  `conditions` (halts, listings, delistings, funding intervals that change), all behind `protocol.Market`;
+- the rules of Bybit's endpoints: `windows`, `endpoints`, `wire`, `tickers`, `calendar_months`; of its public
+  stream: `public_topics`, `stream`; of its limits: `rate_limit`;
+- time: `clock`, which can be stepped and sped up;
+- what goes wrong: `faults` (kinds and plans), `fault_plan_file` (their form in YAML and JSON),
+  `fault_answers`, `connections`;
+- the server: `exchange_state`, `server`, `control` (its own addresses), `request_log`, `running`.
+
+    with SandboxServer(GeneratedMarket(7), now_ms=SandboxClock(moment), faults=fault_storm(3)) as server:
+        session = pybit.unified_trading.HTTP()
+        session.endpoint = server.url
+"""

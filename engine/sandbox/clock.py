@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.errors import ConfigurationError
-from engine.timeframes import format_utc
+from engine.timeframes import format_utc, parse_utc
+
+_LATEST_MS = parse_utc("9999-01-01")
+_FASTEST = 1_000_000
 
 Clock = Callable[[], int]
 """Tells the time in UTC epoch milliseconds."""
@@ -46,7 +49,7 @@ class SandboxClock:
     Raises
     ------
     ConfigurationError
-        If the speed is below 0.
+        If the speed is below 0 or above a million.
     """
 
     def __init__(self, ts_ms: int, *, speed: float = 0.0, real_ms: Clock = wall_clock_ms) -> None:
@@ -73,7 +76,7 @@ class SandboxClock:
         Raises
         ------
         ConfigurationError
-            If that would be backwards.
+            If that would be backwards, or past the year 9998.
         """
         with self._lock:
             return self._move(self._now() + by_ms)
@@ -84,7 +87,7 @@ class SandboxClock:
         Raises
         ------
         ConfigurationError
-            If that would be backwards.
+            If that would be backwards, or past the year 9998.
         """
         with self._lock:
             return self._move(ts_ms)
@@ -95,7 +98,7 @@ class SandboxClock:
         Raises
         ------
         ConfigurationError
-            If the speed is below 0.
+            If the speed is below 0 or above a million.
         """
         _check_speed(speed)
         with self._lock:
@@ -112,13 +115,18 @@ class SandboxClock:
                 f"the clock stands at {format_utc(now_ms)} and cannot go back to {format_utc(ts_ms)}",
                 way_out="step forward, or start another sandbox at the earlier moment",
             )
+        if ts_ms > _LATEST_MS:
+            raise ConfigurationError(
+                f"the clock stands at {format_utc(now_ms)} and cannot go on past the year 9998",
+                way_out="give a moment or a step in milliseconds",
+            )
         self._base_ms, self._since_ms = ts_ms, self._real_ms()
         return ts_ms
 
 
 def _check_speed(speed: float) -> None:
-    if not 0 <= speed < float("inf"):
+    if not 0 <= speed <= _FASTEST:
         raise ConfigurationError(
             f"the sandbox's clock cannot run at speed {speed}",
-            way_out="give 0 to stop it, 1 for real time, 60 for a minute per second",
+            way_out="give 0 to stop it, 1 for real time, 60 for a minute per second, up to a million",
         )

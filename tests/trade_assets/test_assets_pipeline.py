@@ -8,11 +8,12 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import pandas as pd
 import pytest
-from conftest import Location, MovableClock, ScriptedMarket, card_text
+from conftest import NOW_MS, Location, MovableClock, ScriptedMarket, card_text
 
 from engine.errors import ConfigurationError, ExchangeUnavailable
-from engine.timeframes import HOUR_MS, parse_utc
+from engine.timeframes import HOUR_MS, Timeframe, parse_utc
 from trade_assets.build import usable_cards
 from trade_assets.outcome import PipelineReport
 from trade_assets.pipeline import run_pipeline
@@ -144,11 +145,16 @@ def test_a_card_that_fails_leaves_the_others_alone(location: Location):
 def test_a_decision_that_could_not_be_made_again_is_not_shown(scripted_location: Scripted):
     location, market, clock = scripted_location
     run(location)
-    clock.ts_ms += HOUR_MS
-    market.change = lambda symbol, _timeframe, frame: frame.assign(high=0.0) if symbol == "BTCUSDT" else frame
+    clock.ts_ms += 12 * HOUR_MS
+
+    def half_a_day_is_missing(symbol: str, _timeframe: Timeframe, frame: pd.DataFrame) -> pd.DataFrame:
+        there = (frame["ts_open"] < NOW_MS - HOUR_MS) | (frame["ts_open"] >= clock.ts_ms - HOUR_MS)
+        return frame[there] if symbol == "BTCUSDT" else frame
+
+    market.change = half_a_day_is_missing
     report = run(location)
     assert set(reused(report)) == {("averages", "ETHUSDT")}
-    assert [failure.what for failure in report.failed] == ["raw_ohlcv of BTCUSDT"]
+    assert [failure.what for failure in report.failed] == ["healed_ohlcv of BTCUSDT 15m"]
 
 
 def test_an_exchange_that_is_not_there_stops_before_anything_is_done(location: Location):

@@ -41,6 +41,9 @@ CODE_VERSION = "1"
 # the exchange was down for days or that the sync is broken: no result over such data should be believed.
 MAX_FILLED_SHARE = 0.01
 
+# Most of a sync is waiting: for an answer, for the disk. The limit of the exchange is the client's to keep.
+_SYNCED_AT_ONCE = 8
+
 _ASK_AGAIN = dg.RetryPolicy(max_retries=2, delay=0.5, backoff=dg.Backoff.EXPONENTIAL)
 
 
@@ -57,7 +60,7 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
 
     def raw_ohlcv(work: Work) -> Made:
         partition, store = work.partition, _store(work)
-        sync = MarketSync(store, work.resources.exchange.client())
+        sync: MarketSync = work.shared
         report = sync.sync_partition(partition.symbol, partition.timeframe, start_ms=history_start_ms)
         candles = store.read_ohlcv(partition.symbol, partition.timeframe)
         if candles.empty:
@@ -158,6 +161,10 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             description="Closed candles, mark klines, funding, open interest and rules, synced into DuckDB. "
             "The artifact says what is stored.",
             notes=(FRESH, NO_GAPS),
+            begin=lambda resources: MarketSync(
+                resources.market_database.store(), resources.exchange.client()
+            ),
+            symbols_at_once=_SYNCED_AT_ONCE,
             resources=("market_database", "exchange"),
             kinds=("duckdb", "bybit"),
             retries=_ASK_AGAIN,

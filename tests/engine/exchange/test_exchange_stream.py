@@ -54,7 +54,8 @@ class Listening:
         self.clock = SandboxClock(START)
         self.market = market
         self.server = SandboxServer(market, now_ms=self.clock, faults=faults)
-        self.topics, self.first_ts, self.silence_s = topics, first_ts, silence_s
+        self.topics, self.silence_s = topics, silence_s
+        self.first_ts = first_ts or dict.fromkeys(topics, START)
         self.candles, self.outages = [], []
 
     def __enter__(self):
@@ -88,11 +89,11 @@ class Listening:
             assert time.monotonic() < deadline, f"{len(self.candles)} candles, {self.outages}"
             time.sleep(0.005)
 
-    def step(self, minutes=1, seconds=1):
-        """Move on into the next minutes, giving the stream the time to say so."""
-        self.clock.step(minutes * MINUTE_MS)
+    def step(self):
+        """Move on into the next minute, giving the stream the time to say so."""
         before = self.server.log.counts()[PUBLIC_STREAM_PATH]
-        self.wait_for(lambda: self.server.log.counts()[PUBLIC_STREAM_PATH] > before, seconds=2)
+        self.clock.step(MINUTE_MS)
+        self.wait_for(lambda: self.server.log.counts()[PUBLIC_STREAM_PATH] > before)
 
     def opens(self, topic):
         return [candle.ts_open for candle in self.candles if candle.topic == topic]

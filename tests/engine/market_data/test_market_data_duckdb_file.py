@@ -50,9 +50,9 @@ def test_a_writer_creates_the_file_and_its_folder_and_nothing_else(tmp_path):
     assert sorted(os.listdir(path.parent)) == ["market.duckdb", "market.duckdb.wal"]
     assert numbers(path) == []
     with connect(path, read_only=False) as connection:
-        connection.execute("INSERT INTO t FROM range(1000)")
+        connection.execute("INSERT INTO t FROM range(5000)")
     assert os.listdir(path.parent) == ["market.duckdb"]
-    assert numbers(path) == list(range(1000))
+    assert numbers(path) == list(range(5000))
 
 
 def test_a_reader_of_a_missing_file_is_told_what_fills_it(tmp_path):

@@ -31,6 +31,12 @@ def test_every_trade_counts_once_by_its_entry_and_once_by_what_ended_it():
     assert ended == {"tired": (2, 16.0), "stop_loss": (2, -6.0), "signal": (1, 0.0)}
 
 
+def test_entries_without_any_tag_are_not_broken_down():
+    found = tag_breakdown(trades_frame([1.0, 2.0], entry_tag=["", ""], exit_tag=["late", ""]))
+    assert found.entries == ()
+    assert [(each.tag, each.trades) for each in found.exits] == [("late", 1), ("signal", 1)]
+
+
 def test_without_tags_there_is_nothing_to_break_down():
     untagged = trades_frame([1.0, 2.0], entry_tag=["", ""], exit_tag=["", ""])
     assert tag_breakdown(untagged) == TagBreakdown()

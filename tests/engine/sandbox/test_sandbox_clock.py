@@ -49,10 +49,12 @@ def test_a_clock_does_not_go_back():
     for back in (lambda: clock.step(-1), lambda: clock.set(START - 1)):
         with pytest.raises(ConfigurationError, match="cannot go back"):
             back()
+    with pytest.raises(ConfigurationError, match="past the year 9998"):
+        clock.step(10**18)
     assert clock() == START
 
 
-@pytest.mark.parametrize("speed", [-1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("speed", [-1.0, 1e7, float("inf"), float("nan")])
 def test_a_speed_that_is_none_is_refused(speed):
     with pytest.raises(ConfigurationError, match="speed"):
         SandboxClock(START, speed=speed)

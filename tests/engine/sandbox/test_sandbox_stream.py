@@ -269,7 +269,7 @@ def test_a_stream_is_closed_in_order(client, clock, server):
 
 def test_a_stalled_stream_answers_no_ping_of_either_kind_and_comes_back(client, clock, server):
     client.subscribed(KLINE)
-    server.put_in_force(scripted(StalledStream(0.8), 1))
+    server.put_in_force(scripted(StalledStream(2.0), 1))
     clock.step(1000)
     time.sleep(0.1)
     frame_answered = client.socket.ping()
