@@ -6,15 +6,18 @@ written whole under a name of its own and never changed; two processes that writ
 bytes. What is read is held against the key and the hash in its first line: a torn file or another's is not
 found, and computed again.
 
-    features/BTCUSDT/15m/ema-5c1f….feature
+    features/BTCUSDT/15m/7d02…/ema-5c1f….feature
 
-Files of data that have moved on are never read again; `prune` removes the oldest.
+A folder belongs to the hash of the candles. Candles that have moved on do not come back, so the first feature
+of new ones removes the folders of those before: whoever still wanted them computes them. `prune` makes room
+beyond that, the oldest first.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -34,7 +37,7 @@ from trade_assets.partitions import Partition
 
 FOLDER = "features"
 _ENDING = ".feature"
-_NAME_DIGITS = 32
+_NAME_DIGITS = 16
 _DTYPE = np.dtype("<f8")
 _ALIGNED = 64
 
@@ -101,7 +104,11 @@ class StoredFeatures:
     def keep(self, feature: FeatureSpec, outputs: Mapping[str, FloatArray]) -> None:
         """Store the outputs of `feature`."""
         key = self.key(feature)
-        replace_file(self._file(feature, key), _packed(outputs, key))
+        if not self.computed:
+            self._remove_others()
+        # another process may know newer candles already, and remove this folder meanwhile
+        with suppress(FileNotFoundError):
+            replace_file(self._file(feature, key), _packed(outputs, key))
         self.computed.append(feature)
 
     def key(self, feature: FeatureSpec) -> str:
@@ -123,7 +130,16 @@ class StoredFeatures:
 
     @cached_property
     def _folder(self) -> UPath:
-        return self.base.joinpath(FOLDER, self.partition.symbol, str(self.partition.timeframe))
+        name = self.data.candles[:_NAME_DIGITS]
+        return self.base.joinpath(FOLDER, self.partition.symbol, str(self.partition.timeframe), name)
+
+    def _remove_others(self) -> None:
+        """Remove the features of other candles of the partition."""
+        # not there yet, in the words of a disk and of an object store; or another process was quicker
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for other in list(self._folder.parent.iterdir()):
+                if other.name != self._folder.name:
+                    other.fs.rm(other.path, recursive=True)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,11 @@ ROWS = {"": np.arange(50, dtype=np.float64)}
 
 def stored(base: UPath, data: DataHashes | None = None, where: Partition = WHERE) -> StoredFeatures:
     return StoredFeatures(base, where, data or DataHashes("candles", "funding", "interest"))
+
+
+def files(base: UPath) -> list[UPath]:
+    """Every file of the store of features."""
+    return [file for file in (base / "features").rglob("*.feature") if file.is_file()]
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -80,11 +87,10 @@ def test_a_feature_is_known_by_the_data_it_reads_and_by_no_others(base):
 def test_a_file_that_is_not_what_was_written_is_not_believed(base, damage):
     one = stored(base)
     one.keep(EMA, ROWS)
-    (file,) = (base / "features" / "BTCUSDT" / "15m").iterdir()
+    (file,) = files(base)
     data = file.read_bytes()
-    another = stored(base, DataHashes("other"))
-    another.keep(EMA, ROWS)
-    (foreign,) = set((base / "features" / "BTCUSDT" / "15m").iterdir()) - {file}
+    stored(base).keep(EMA.model_copy(update={"source": "open"}), ROWS)
+    (foreign,) = set(files(base)) - {file}
     file.write_bytes(
         {
             "torn": data[:-17],
@@ -98,18 +104,69 @@ def test_a_file_that_is_not_what_was_written_is_not_believed(base, damage):
     assert one.find(EMA) is not None
 
 
+def test_candles_that_moved_on_take_their_features_along(base):
+    other_timeframe = Partition("BTCUSDT", Timeframe.H1)
+    for where in (WHERE, other_timeframe):
+        stored(base, where=where).keep(EMA, ROWS)
+    newer = stored(base, DataHashes("newer"))
+    newer.keep(EMA, ROWS)
+    assert stored(base).find(EMA) is None
+    assert stored(base, DataHashes("newer")).find(EMA) is not None
+    assert stored(base, where=other_timeframe).find(EMA) is not None
+
+
+def test_a_folder_that_goes_away_meanwhile_stops_nobody(tmp_path, monkeypatch):
+    one = stored(UPath(tmp_path))
+
+    def gone(*_: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr("trade_assets.feature_store.replace_file", gone)
+    one.keep(EMA, ROWS)
+    assert one.find(EMA) is None
+
+
+KEEP_AND_FIND = """
+import sys
+import numpy as np
+from upath import UPath
+from engine.idea_card.features import FeatureSpec
+from engine.timeframes import Timeframe
+from trade_assets.feature_store import DataHashes, StoredFeatures
+from trade_assets.partitions import Partition
+
+spec = FeatureSpec(indicator="ema", params={"length": 9}, source="close", tf="exec")
+rows = {"": np.arange(20_000.0)}
+where = UPath(sys.argv[1]), Partition("BTCUSDT", Timeframe.M15), DataHashes("c")
+for _ in range(50):
+    StoredFeatures(*where).keep(spec, rows)
+    found = StoredFeatures(*where).find(spec)
+    np.testing.assert_array_equal(found[""], rows[""])
+"""
+
+
+def test_many_processes_write_the_same_feature_and_each_reads_it_whole(tmp_path):
+    command = [sys.executable, "-c", KEEP_AND_FIND, str(tmp_path)]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(3)]
+    for process in running:
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+    assert len(files(UPath(tmp_path))) == 1
+
+
 def test_pruning_removes_the_oldest_first_and_nothing_else(tmp_path):
     base = UPath(tmp_path)
     (base / "healed_ohlcv").mkdir()
     (base / "healed_ohlcv" / "kept.parquet").write_bytes(b"data")
     for length in (5, 6, 7):
         stored(base).keep(EMA.model_copy(update={"params": {"length": length}}), ROWS)
-    size = next((base / "features" / "BTCUSDT" / "15m").iterdir()).stat().st_size
+    size = files(base)[0].stat().st_size
     pruned = prune(base, keep_bytes=2 * size)
     assert (pruned.removed_files, pruned.kept_files) == (1, 2)
     assert prune(base, keep_bytes=0).removed_files == 2
     assert (base / "healed_ohlcv" / "kept.parquet").exists()
     assert prune(UPath(tmp_path / "nowhere"), keep_bytes=0).removed_files == 0
+    assert prune(UPath("memory://nowhere"), keep_bytes=0).removed_files == 0
 
 
 def shown(location: Location, card: str, partition: str) -> dict[str, str]:
