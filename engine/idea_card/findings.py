@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 type Where = tuple[str | int, ...]
 
 _KIND = "card"
+_LONGEST_LISTING = 50
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,14 @@ def refusal(title: str, findings: Iterable[Finding]) -> ValidationError:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return the known words as advice, the likeliest first: "did you mean x? It can be x, y, z"."""
+    """Return the known words as advice, the likeliest first: "did you mean x? It can be x, y, z".
+
+    Of very many words only those that look alike are told.
+    """
     words = tuple(map(str, known))
     near = get_close_matches(str(word), words, n=1, cutoff=0.6)
     listing = f"it can be {', '.join(words)}"
+    if len(words) > _LONGEST_LISTING:
+        alike = [other for other in get_close_matches(str(word), words, n=8, cutoff=0.4) if [other] != near]
+        listing = f"there are {len(words)}" + (f", like {', '.join(alike)}" if alike else "")
     return f"did you mean {near[0]}? {listing[0].upper()}{listing[1:]}" if near else listing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from engine.idea_card.card import IdeaCard
 from engine.idea_card.findings import did_you_mean
 from engine.idea_card.frozen import to_plain
 from engine.idea_card.parameter_space import ParameterSpace
-from engine.idea_card.parameters import ParameterBlocks
+from engine.idea_card.parameters import Parameter, ParameterBlocks
 from engine.idea_card.placeholders import (
     BLOCKS,
     PARAM,
@@ -132,7 +133,7 @@ def _space_of(source: YamlSource) -> ParameterSpace:
         if name not in used:
             way_out = f"write {{{PARAM}: {name}}} where the card is to take it, or remove it"
             problems.append(CardProblem(f"{PARAMETERS}.{name}", "is not used", way_out))
-    data = filled(without_blocks(source.data), {name: to_plain(p.default) for name, p in known.items()})
+    data = _filled(source, known)
     # What stands where no value could be bound is no mistake of its own.
     problems += [p for p in card_problems(data) if not any(within(p.key_path, path) for path in stray)]
     if problems:
@@ -142,6 +143,16 @@ def _space_of(source: YamlSource) -> ParameterSpace:
     if problems:
         raise source.error(problems)
     return space
+
+
+def with_defaults(source: YamlSource) -> Any:
+    """Return a card's data with the defaults of its parameters, as far as these are in order."""
+    blocks, _ = _blocks_of(source)
+    return _filled(source, blocks.parameters)
+
+
+def _filled(source: YamlSource, known: Mapping[str, Parameter]) -> Any:
+    return filled(without_blocks(source.data), {name: to_plain(p.default) for name, p in known.items()})
 
 
 def _blocks_of(source: YamlSource) -> tuple[ParameterBlocks, list[CardProblem]]:

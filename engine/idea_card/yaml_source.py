@@ -62,8 +62,12 @@ class YamlSource:
                     problem = f"{problem}, with parameter {name}"
                     way_out = f"{way_out}; {name} is declared on line {self.lines[declared]}"
             located.append(LocatedProblem(p.key_path, problem, way_out, p.value, self.line_of(p.key_path)))
-        located.sort(key=lambda problem: problem.line or 0)
-        return CardError(self.name, located)
+        return CardError(self.name, sorted(located, key=line_of))
+
+
+def line_of(problem: CardProblem) -> int:
+    """Return the line a problem is on; 0 where it is on none."""
+    return (problem.line if isinstance(problem, LocatedProblem) else None) or 0
 
 
 def key_path(where: Sequence[str | int]) -> str:

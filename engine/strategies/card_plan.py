@@ -17,12 +17,14 @@ from engine.features.checks import check_feature
 from engine.features.inputs import derivative_inputs, feature_inputs
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.features import FeatureSpec
-from engine.idea_card.load import load_cards, load_space
-from engine.idea_card.yaml_source import key_path
+from engine.idea_card.load import load_cards, load_space, with_defaults
+from engine.idea_card.schema_version import version_problems
+from engine.idea_card.yaml_source import key_path, line_of, read_yaml, within
 from engine.rules.names import NameTable, Reference, UnknownName
 from engine.rules.nodes import Lookback
 from engine.rules.parse import parse_signal_rules
 from engine.rules.rule_set import RuleSet
+from engine.strategies.partial_check import problems_of_parts, problems_of_rules
 from engine.strategies.planned import PlannedStrategy, plan_strategy
 from engine.strategies.registry import STRATEGIES, StrategyRegistry
 from engine.timeframes import Timeframe
@@ -118,10 +120,12 @@ def plan_card(card: IdeaCard, strategies: StrategyRegistry = STRATEGIES) -> Card
     Raises
     ------
     CardError
-        With every problem of the features, or else every problem of the rules (or the strategy) and levels.
+        With every problem of the features and the rules; or else of the strategy and the levels, too.
     """
     problems = [p for name, feature in card.features.items() for p in check_feature(name, feature)]
     if problems:
+        roles = card.timeframes.roles()
+        problems += problems_of_rules(card.signal_rules, card.features, roles)
         raise CardError(f"card {card.id}", problems)
     names = NameTable(
         features={name: feature_outputs(feature) for name, feature in card.features.items()},
@@ -166,7 +170,10 @@ def load_plan(path: Path) -> CardPlan:
         With file, line, key path, value and way out of every problem; also where a parameter's range leads
         to a card that makes no sense.
     """
-    space = load_space(path)
+    try:
+        space = load_space(path)
+    except CardError as error:
+        raise _with_problems_of_parts(path, error) from None
     try:
         plan = plan_card(space.card)
     except CardError as error:
@@ -187,13 +194,33 @@ def load_plans(folder: Path) -> PlanFolder:
     """
     loaded = load_cards(folder)
     plans: dict[str, CardPlan] = {}
-    errors = dict(loaded.errors)
+    errors = {
+        filename: _with_problems_of_parts(folder / filename, error)
+        for filename, error in loaded.errors.items()
+    }
     for name, path in loaded.files.items():
         try:
             plans[name] = load_plan(path)
         except CardError as error:
             errors[path.name] = error
     return PlanFolder(plans, errors)
+
+
+def _with_problems_of_parts(path: Path, error: CardError) -> CardError:
+    """Return the error of a card that does not load, with what else is wrong in it where that can be told."""
+    if not any(problem.key_path for problem in error.problems):
+        return error  # of the whole file: it cannot be read
+    source = read_yaml(path)
+    if version_problems(source):
+        return error
+    told = [problem.key_path for problem in error.problems]
+    more = [
+        problem
+        for problem in problems_of_parts(with_defaults(source))
+        if not any(within(problem.key_path, path) for path in told)
+    ]
+    everything = (*error.problems, *source.error(more).problems)
+    return CardError(error.source, sorted(everything, key=line_of))
 
 
 def _shape(card: IdeaCard) -> list[tuple[str, str, str]]:

@@ -154,3 +154,78 @@ def test_a_bad_card_does_not_stop_the_others(tmp_path: Path) -> None:
     folder = load_plans(tmp_path)
     assert set(folder.plans) == {"cross"}
     assert set(folder.errors) == {"worse.yaml", "bad.yaml"}
+
+
+EVERYTHING_WRONG = (
+    ("  leverage: 3\n", "  leverage: 0\n"),
+    ("ema_fast:  {indicator: ema,", "ema_fast:  {indicator: emma,"),
+    ("ema_slow:  {indicator: ema, params: {length: 21}", "ema_slow:  {indicator: ema, params: {lenght: 21}"),
+    (
+        "vol_avg:   {indicator: sma, params: {length: 20}, source: volume",
+        "vol_avg:   {indicator: sma, source: vol",
+    ),
+    ("- [ema_fast, cross_above, ema_slow] ", "- [ema_fats, cross_above, ema_slow] "),
+    ("[rsi_1h, between, [40, 70]]", "[rsi_1h.upper, between, [70, 40]]"),
+    ("cooldown_bars: 2 ", "cooldwn_bars: 2 "),
+    ("feature: atr}", "feature: art}"),
+)
+
+
+def test_mistakes_everywhere_are_told_at_once_and_hide_only_what_looks_at_them(tmp_path: Path) -> None:
+    text = (PROJECT_ROOT / "idea_cards" / "trend_pullback.yaml").read_text()
+    for written, wrong in EVERYTHING_WRONG:
+        assert text.count(written) == 1
+        text = text.replace(written, wrong)
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(CardError) as caught:
+        load_plan(path)
+    told = {problem.key_path: problem for problem in caught.value.problems}
+    assert list(told) == [
+        "account.leverage",
+        "features.ema_fast.indicator",
+        "features.ema_slow.params.lenght",
+        "features.ema_slow.params.length",
+        "features.vol_avg.params",
+        "features.vol_avg.source",
+        "signal_rules.entry_long.all[1][0]",
+        "signal_rules.entry_long.all[2][0]",
+        "signal_rules.entry_long.all[2][2]",
+        "position_policy.cooldown_bars",
+        "position_policy.cooldwn_bars",
+        "risk_model.stop_loss.feature",
+    ]
+    lines = text.splitlines()
+    assert all(str(problem).startswith("line ") for problem in told.values())
+    assert "emma" in lines[told["features.ema_fast.indicator"].line - 1]
+    assert "did you mean ema_fast?" in told["signal_rules.entry_long.all[1][0]"].way_out
+    assert len(str(told["features.ema_fast.indicator"])) < 300
+    folder = load_plans(tmp_path)
+    assert [p.key_path for p in folder.errors["wrong.yaml"].problems] == list(told)
+
+
+def test_a_bad_feature_does_not_hide_the_rules_of_a_card_that_loads(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text(
+        CARD.replace("indicator: ema", "indicator: emma", 1).replace("cross_above", "crosses_over")
+    )
+    with pytest.raises(CardError) as caught:
+        load_plan(path)
+    assert len(caught.value.problems) >= 2
+    assert {problem.key_path.partition(".")[0] for problem in caught.value.problems} == {
+        "features",
+        "signal_rules",
+    }
+
+
+def test_a_parameter_that_is_not_declared_hides_no_feature(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    text = (PROJECT_ROOT / "idea_cards" / "trend_pullback.yaml").read_text()
+    text = text.replace("between, [40, 70]]", "between, [{param: low}, 70]]").replace(
+        "{indicator: atr", "{indicator: art"
+    )
+    path.write_text(text)
+    with pytest.raises(CardError) as caught:
+        load_plan(path)
+    paths = [problem.key_path for problem in caught.value.problems]
+    assert paths == ["features.atr.indicator", "signal_rules.entry_long.all[2][2][0]"]
