@@ -79,6 +79,10 @@ class MarketDataClient(Protocol):
         ...
 
 
+class SyncStopped(Exception):
+    """Raised by whoever watches a sync and wants no more of it."""
+
+
 @dataclass(frozen=True)
 class SyncProgress:
     """How far the sync of one series is: windows asked for, of how many, and rows received."""
@@ -169,7 +173,7 @@ class MarketSync:
         kinds : collection of SeriesKind, optional
             What is fetched.
         progress : callable, optional
-            Told after every window.
+            Told after every window. It may raise `SyncStopped`; what has come by then is stored.
 
         Raises
         ------
@@ -209,7 +213,7 @@ class MarketSync:
                 self._fetch(plan, windows, writer, progress)
             if writer.settle():
                 status = self._store.sync_status(identity, symbol, wanted)
-        except ExchangeError:
+        except (ExchangeError, SyncStopped, KeyboardInterrupt):
             writer.settle()
             raise
         return _report(symbol, timeframe, now_ms, writer.changed, status.series[candles])

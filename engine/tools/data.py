@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.errors import ConfigurationError, ExchangeError, ExchangeUnavailable
+from engine.errors import ConfigurationError
 from engine.settings import TradeSettings
 from engine.timeframes import Timeframe
 from engine.tools.market import market_of
@@ -29,36 +29,37 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
     stops all.
     """
     from engine.market_data.sync import MarketSync, SyncProgress
+    from engine.market_data.sync_many import Partition, sync_partitions
 
     symbols, timeframes = _chosen(asked, context.settings)
     store, client = market_store(context.settings), market_client(context.settings)
-    syncer = MarketSync(store, client)
-    now_ms = client.server_time_ms()
-    reports, failed = [], []
     partitions = [(symbol, timeframe) for symbol in symbols for timeframe in sorted(timeframes, reverse=True)]
+
+    def tell(partition: Partition, step: SyncProgress) -> None:
+        note = f"{partition[0]} {partition[1]}, {step.rows} rows of {step.series.kind.value}"
+        context.progress.advance("sync", 0, note=note)
+
+    def count(partition: Partition) -> None:
+        context.progress.advance("sync", note=f"{partition[0]} {partition[1]}")
+
     context.progress.start("sync", len(partitions))
-    for symbol, timeframe in partitions:
-        what = f"{symbol} {timeframe}"
-
-        def tell(step: SyncProgress, what: str = what) -> None:
-            context.progress.advance("sync", 0, note=f"{what}, {step.rows} rows of {step.series.kind.value}")
-
-        try:
-            report = syncer.sync_partition(
-                symbol,
-                timeframe,
-                start_ms=context.settings.history_start_ms,
-                now_ms=now_ms,
-                progress=tell,
-            )
-            reports.append(report.to_plain())
-        except ExchangeUnavailable:
-            raise
-        except ExchangeError as error:
-            failed.append({"symbol": symbol, "timeframe": timeframe, "error": error.problem})
-        context.progress.advance("sync", note=what)
+    synced = sync_partitions(
+        MarketSync(store, client),
+        partitions,
+        start_ms=context.settings.history_start_ms,
+        now_ms=client.server_time_ms(),
+        on_step=tell,
+        on_done=count,
+    )
     context.progress.finish("sync")
-    return {"market": market_of(store.source_identity()), "synced": reports, "failed": failed}
+    return {
+        "market": market_of(store.source_identity()),
+        "synced": [report.to_plain() for report in synced.reports],
+        "failed": [
+            {"symbol": each.symbol, "timeframe": each.timeframe, "error": each.error.problem}
+            for each in synced.failures
+        ],
+    }
 
 
 def _chosen(asked: WhatToSync, settings: TradeSettings) -> tuple[Sequence[str], Sequence[Timeframe]]:
