@@ -8,56 +8,9 @@ from itertools import pairwise
 import pytest
 import requests
 
-from engine.sandbox.market import GeneratedMarket
-from engine.sandbox.running import FrozenClock, SandboxServer
-from engine.timeframes import HOUR_MS, MINUTE_MS, format_utc, parse_utc
+from engine.timeframes import HOUR_MS, format_utc, parse_utc
 
 NOW = parse_utc("2025-07-01T10:07:31")
-
-
-@pytest.fixture(scope="module")
-def server():
-    with SandboxServer(GeneratedMarket(seed=7), now_ms=FrozenClock(NOW)) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ask(server):
-    """Ask for a path with parameters; returns the whole answer."""
-    session = requests.Session()
-    session.trust_env = False
-
-    def get(path, **parameters):
-        return session.get(f"{server.url}{path}", params=parameters, timeout=30)
-
-    return get
-
-
-@pytest.fixture(scope="module")
-def market(ask):
-    """Ask a market endpoint for BTCUSDT unless told otherwise; returns the result."""
-
-    def get(endpoint, **parameters):
-        answer = ask(
-            f"/v5/market/{endpoint}", **{"category": "linear", "symbol": "BTCUSDT", **parameters}
-        ).json()
-        assert answer["retCode"] == 0, answer
-        return answer["result"]
-
-    return get
-
-
-@pytest.fixture(scope="module")
-def refusal(ask):
-    """Ask a market endpoint what it must refuse; returns the code and the message."""
-
-    def get(endpoint, **parameters):
-        answer = ask(f"/v5/market/{endpoint}", **{"category": "linear", "symbol": "BTCUSDT", **parameters})
-        assert answer.status_code == 200
-        assert answer.json()["result"] == {}
-        return answer.json()["retCode"], answer.json()["retMsg"]
-
-    return get
 
 
 def times(result):
@@ -230,83 +183,6 @@ def test_open_interest_defaults_to_50_rows_and_gives_at_most_200(market):
     assert len(market("open-interest", intervalTime="5min", limit=900)["list"]) == 200
 
 
-def test_instruments_are_described_as_bybit_does(market):
-    # figures of Bybit's instruments-info for BTCUSDT
-    [row] = market("instruments-info")["list"]
-    assert row["contractType"] == "LinearPerpetual"
-    assert row["settleCoin"] == "USDT"
-    assert row["priceFilter"]["tickSize"] == "0.10"
-    assert row["priceFilter"]["maxPrice"] == "1999999.80"
-    assert row["lotSizeFilter"]["qtyStep"] == "0.001"
-    assert row["lotSizeFilter"]["maxMktOrderQty"] == "119.000"
-    assert row["leverageFilter"]["maxLeverage"] == "100.00"
-    assert row["fundingInterval"] == 480
-    assert row["launchTime"] == str(parse_utc("2020-01-01"))  # of the generated market
-
-
-def test_instruments_page_by_cursor(ask, server):
-    listed = []
-    cursor = ""
-    while not listed or cursor:
-        url = f"{server.url}/v5/market/instruments-info?category=linear&limit=5&cursor={cursor}"
-        result = requests.get(url, timeout=30).json()["result"]
-        listed += [row["symbol"] for row in result["list"]]
-        cursor = result["nextPageCursor"]
-    everything = ask("/v5/market/instruments-info", category="linear").json()["result"]["list"]
-    assert listed == sorted(row["symbol"] for row in everything)
-    assert {"BTCUSDT", "ETHUSDT", "SOLUSDT", "ADAUSDT"} < set(listed)
-
-
-def test_linear_lists_more_than_usdt_perpetuals(ask):
-    rows = ask("/v5/market/instruments-info", category="linear").json()["result"]["list"]
-    kinds = {(row["contractType"], row["settleCoin"]) for row in rows}
-    assert kinds == {("LinearPerpetual", "USDT"), ("LinearPerpetual", "USDC"), ("LinearFutures", "USDT")}
-
-
-def test_instruments_filter_by_coin_and_status(ask):
-    def symbols(**parameters):
-        result = ask("/v5/market/instruments-info", category="linear", **parameters).json()["result"]
-        return [row["symbol"] for row in result["list"]]
-
-    assert symbols(baseCoin="SOL") == ["SOLUSDT"]
-    assert symbols(symbol="SOLUSDT", status="Closed") == []
-    assert symbols(status="Closed") == ["MATICUSDT"]
-    assert symbols(symbol="MATICUSDT") == []
-    assert symbols(status="PreLaunch") == symbols(status="Delivering") == []
-    assert set(symbols(baseCoin="BTC")) == {"BTCUSDT", "BTCPERP", "BTCUSDT-30DEC39"}
-
-
-def test_a_delisted_symbol_keeps_its_history_and_loses_its_ladder(market, refusal):
-    delisted = parse_utc("2024-09-05T08:00")
-    asked = {"symbol": "MATICUSDT"}
-    assert market("instruments-info", status="Closed", **asked)["list"][0]["deliveryTime"] == str(delisted)
-    assert times(market("kline", interval="60", limit=1, **asked)) == [delisted - HOUR_MS]
-    assert times(market("mark-price-kline", interval="1", limit=1, **asked)) == [delisted - MINUTE_MS]
-    [newest] = market("funding/history", limit=1, **asked)["list"]
-    assert newest["fundingRateTimestamp"] == str(delisted - 8 * HOUR_MS)
-    assert market("risk-limit", **asked)["list"] == []
-    assert refusal("tickers", **asked)[0] == 10001
-
-
-def test_a_dated_future_has_candles_and_no_funding(market):
-    asked = {"symbol": "BTCUSDT-30DEC39"}
-    assert len(market("kline", interval="60", limit=2, **asked)["list"]) == 2
-    assert market("funding/history", **asked)["list"] == []
-    [row] = market("instruments-info", **asked)["list"]
-    assert (row["contractType"], row["fundingInterval"]) == ("LinearFutures", 0)
-    assert row["deliveryTime"] == str(parse_utc("2039-12-30T08:00"))
-
-
-def test_usdc_perpetuals_are_listed_under_linear(market):
-    for symbol in ("BTCPERP", "ETHPERP"):
-        [row] = market("instruments-info", symbol=symbol)["list"]
-        assert (row["contractType"], row["quoteCoin"], row["settleCoin"]) == (
-            "LinearPerpetual",
-            "USDC",
-            "USDC",
-        )
-
-
 def test_months_are_of_the_calendar(market):
     result = market("kline", interval="M", limit=3)
     months = [parse_utc(day) for day in ("2025-07-01", "2025-06-01", "2025-05-01")]
@@ -344,56 +220,6 @@ def test_a_wrong_method_is_400_and_a_get_with_a_body_403(server):
     kline = f"{server.url}/v5/market/kline?symbol=BTCUSDT&interval=60"
     assert requests.post(kline, timeout=30).status_code == 400
     assert requests.get(kline, data="x", timeout=30).status_code == 403
-
-
-def test_risk_limits_keep_the_maintenance_margin_continuous(market):
-    # BTCUSDT's second and third deductions are 1200 and 3020 (Bybit, margin parameters)
-    rows = market("risk-limit")["list"]
-    assert len(rows) == 35
-    assert [row["mmDeduction"] for row in rows[:3]] == ["", "1200", "3020"]
-    assert rows[-1]["mmDeduction"] == "226382000"
-    assert [row["isLowestRisk"] for row in rows[:2]] == [1, 0]
-    assert rows[0]["maintenanceMargin"] == "0.005"
-
-
-@pytest.mark.parametrize(
-    ("symbol", "last_deduction"),
-    [("ETHUSDT", "138018220"), ("SOLUSDT", "66399135"), ("ADAUSDT", "15809000")],
-)
-def test_ladders_end_in_the_recorded_deduction(market, symbol, last_deduction):
-    assert market("risk-limit", symbol=symbol)["list"][-1]["mmDeduction"] == last_deduction
-
-
-def test_risk_limits_come_fifteen_symbols_to_a_page(ask, server):
-    first = ask("/v5/market/risk-limit", category="linear").json()["result"]
-    on_first = list(dict.fromkeys(row["symbol"] for row in first["list"]))
-    assert len(on_first) == 15
-    url = f"{server.url}/v5/market/risk-limit?category=linear&cursor={first['nextPageCursor']}"
-    second = requests.get(url, timeout=30).json()["result"]
-    assert second["nextPageCursor"] == ""
-    on_second = {row["symbol"] for row in second["list"]}
-    assert on_second
-    assert not on_second & set(on_first)
-    ids = [row["id"] for row in first["list"] + second["list"]]
-    assert len(set(ids)) == len(ids)
-
-
-def test_a_ticker_agrees_with_the_candles(market):
-    [row] = market("tickers")["list"]
-    minutes = market("kline", interval="1", limit=1)["list"]
-    assert row["lastPrice"] == minutes[0][4]
-    assert row["markPrice"] == market("mark-price-kline", interval="1", limit=1)["list"][0][4]
-    assert float(row["lowPrice24h"]) <= float(row["lastPrice"]) <= float(row["highPrice24h"])
-    assert row["nextFundingTime"] == str(parse_utc("2025-07-01T16:00"))
-    assert row["fundingRate"] == market("funding/history", limit=1)["list"][0]["fundingRate"]
-    assert row["fundingIntervalHour"] == "8"
-    hours = market("kline", interval="60", limit=24)["list"]
-    assert float(row["highPrice24h"]) >= max(float(hour[2]) for hour in hours[:23])
-
-
-def test_tickers_without_a_symbol_are_of_all(ask):
-    rows = ask("/v5/market/tickers", category="linear").json()["result"]["list"]
-    assert {"BTCUSDT", "ADAUSDT"} < {row["symbol"] for row in rows}
 
 
 @pytest.mark.parametrize(
