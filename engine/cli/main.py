@@ -182,6 +182,37 @@ def sweep(
 
 
 @app.command()
+def validate(
+    card: CardName,
+    symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
+    windows: Annotated[int | None, typer.Option(help="Windows of the walk-forward; 12.", min=1)] = None,
+    sets: Annotated[int | None, typer.Option(help="Sets of parameters tried; 200.", min=1)] = None,
+    paths: Annotated[int | None, typer.Option(help="Monte Carlo paths; 1,000.", min=10)] = None,
+    earlier_trials: Annotated[int | None, typer.Option(help="Sets of it tried elsewhere.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything that is drawn; 0.", min=0)] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads; one per core if not given.", min=1)] = None,
+    end: End = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask whether a card's result was luck: walk-forward, overfitting, stress, Monte Carlo and more."""
+    from engine.cli import evidence
+
+    arguments = {
+        "card": card, "symbol": symbol, "windows": windows, "sets": sets, "paths": paths,
+        "earlier_trials": earlier_trials, "seed": seed, "workers": workers, "end": end,
+    }  # fmt: skip
+    call("promotion.validate", arguments, evidence.validation, as_json=as_json)
+
+
+@app.command()
+def gates(as_json: AsJson = False) -> None:
+    """List every gate: on stored data, on a backtest, on the evidence behind it."""
+    from engine.cli import evidence
+
+    call("gates.list", {}, evidence.gates, as_json=as_json)
+
+
+@app.command()
 def report(
     card: Annotated[str | None, typer.Argument(metavar="[CARD]", help="Only this card's.")] = None,
     symbol: Annotated[str | None, typer.Option("--symbol", "-s", help="Only this symbol's.")] = None,

@@ -28,6 +28,7 @@ from engine.tools import (
     strategies,
     sweep,
     universe,
+    validation,
 )
 from engine.tools.registry import ToolRegistry
 
@@ -41,7 +42,7 @@ def own_registry() -> ToolRegistry:
     registry = ToolRegistry()
     rooms = (
         backtest, cards, data, data_files, data_quality, explain, portfolio, project, promotions, reports,
-        features, strategies, sweep, universe,
+        features, strategies, sweep, universe, validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

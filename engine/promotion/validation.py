@@ -1,0 +1,244 @@
+"""From a card and a history to the evidence that its result was not luck, and the verdict on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.backtest.history import History
+from engine.backtest.measure import account_runs
+from engine.backtest.prepare import prepare_history
+from engine.gates.base import GateResult
+from engine.gates.lookahead import LookAheadGate, look_ahead_evidence
+from engine.gates.validation import VALIDATION_GATES, ValidationEvidence, ValidationPolicy
+from engine.idea_card.parameter_space import Binding, ParameterSpace
+from engine.metrics.returns import last_bars_of_days, returns_between
+from engine.metrics.selection import (
+    backtest_overfitting,
+    deflated_sharpe,
+    sharpe_per_period,
+    superior_predictive_ability,
+)
+from engine.promotion.monte_carlo import (
+    Outcomes,
+    bootstrapped_markets,
+    bootstrapped_trades,
+    random_entries,
+    share_beaten,
+)
+from engine.promotion.neighbourhood import Neighbourhood, neighbourhood
+from engine.promotion.stress import StressReport, stress
+from engine.promotion.walk_forward import Anchor, WalkForward, walk_forward, walk_forward_splits
+from engine.strategies.card_plan import plan_card, replan
+
+_BLOCKS = 16
+_HOLDS_UP = 0.5
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class ValidationSettings:
+    """How much evidence is gathered; the more, the longer it takes.
+
+    Attributes
+    ----------
+    objective : str
+        The metric of `BasicMetrics` that sets are chosen by, of which more is better.
+    windows : int
+        Of the walk-forward.
+    inside_share : float
+        Part of the history inside first.
+    anchor : Anchor
+    most_sets : int
+        Sets of parameters that are tried: the whole grid where it has no more, else a sample.
+    paths : int
+        Monte Carlo paths of trades and of markets.
+    random_entries : int
+        Runs with blind entries.
+    radius : int
+        Steps from the chosen set to the farthest neighbour.
+    seed : int
+        Of everything that is drawn.
+    """
+
+    objective: str = "sharpe"
+    windows: int = 12
+    inside_share: float = 0.4
+    anchor: Anchor = Anchor.ROLLING
+    most_sets: int = 200
+    paths: int = 1_000
+    random_entries: int = 200
+    radius: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Everything that was found, and the verdict of every gate."""
+
+    evidence: ValidationEvidence
+    gates: tuple[GateResult, ...]
+    walk_forward: WalkForward
+    trials: int
+    neighbourhood: Neighbourhood | None
+    stress: StressReport
+    trades: Outcomes | None
+    markets: Outcomes
+    entries: Outcomes | None
+
+    @property
+    def refused_by(self) -> str | None:
+        """The first gate that refuses; None where the card is validated."""
+        return next((gate.gate for gate in self.gates if gate.blocks), None)
+
+
+def validate(
+    space: ParameterSpace,
+    chosen: Binding,
+    history: History,
+    *,
+    settings: ValidationSettings,
+    policy: ValidationPolicy,
+    earlier_trials: int = 0,
+    workers: int = 1,
+    on_step: Callable[[str], None] | None = None,
+) -> Validation:
+    """Gather the evidence on one set of a card's parameters over a history, and judge it.
+
+    Parameters
+    ----------
+    space : ParameterSpace
+    chosen : Binding
+        The set that is to be validated.
+    history : History
+    settings : ValidationSettings
+    policy : ValidationPolicy
+    earlier_trials : int
+        Sets of this card that were tried elsewhere; they count for the deflated Sharpe ratio.
+    workers : int
+        Threads; what is found does not depend on them.
+    on_step : callable, optional
+        Told of each step when it begins.
+
+    Raises
+    ------
+    CardError, ConfigurationError, DataNotFound, DataError
+        Where the card cannot run over the history, or the history is too short for the windows.
+    """
+    tell = on_step or _nobody
+    plan = plan_card(space.bind_complete(chosen))
+    prepared = prepare_history(plan, history)
+    start_ms, end_ms = prepared.window
+    has_choice = space.points > 1
+
+    tell("look-ahead")
+    looked_ahead = LookAheadGate().run(look_ahead_evidence(plan, history))
+
+    tell("walk-forward")
+    sets = space.sample(settings.most_sets, settings.seed)
+    splits = walk_forward_splits(
+        start_ms,
+        end_ms,
+        plan.card.timeframes.exec,
+        windows=settings.windows,
+        inside_share=settings.inside_share,
+        anchor=settings.anchor,
+    )
+    walked = walk_forward(space, sets, history, splits, objective=settings.objective, workers=workers)
+
+    tell("overfitting")
+    returns = _daily_returns(space, sets, history)
+    own = _daily_returns(space, [chosen], history)[:, 0]
+    trial_sharpes = np.array([sharpe_per_period(column) for column in returns.T])
+    counted = np.concatenate([trial_sharpes, np.full(earlier_trials, math.nan)])
+    overfitting = superior = None
+    if has_choice:
+        overfitting = backtest_overfitting(returns, _BLOCKS).probability
+        superior = superior_predictive_ability(returns, seed=settings.seed)
+
+    near: Neighbourhood | None = None
+    if has_choice:
+        tell("neighbourhood")
+        near = neighbourhood(
+            space,
+            chosen,
+            history,
+            objective=settings.objective,
+            radius=settings.radius,
+            seed=settings.seed,
+            workers=workers,
+        )
+
+    tell("stress")
+    stressed = stress(prepared)
+    tell("Monte Carlo")
+    [run] = account_runs([prepared])
+    trades = None
+    if len(run.trade_net_pnl):
+        trades = bootstrapped_trades(
+            run.trade_net_pnl, prepared.starting_equity_usdt, paths=settings.paths, seed=settings.seed
+        )
+    markets = bootstrapped_markets(plan, history, paths=settings.paths, seed=settings.seed, workers=workers)
+    entries = None
+    if plan.strategy is None and trades is not None:
+        tell("random entries")
+        entries = random_entries(prepared, samples=settings.random_entries, seed=settings.seed)
+
+    evidence = ValidationEvidence(
+        where=f"{plan.card.id} on {history.symbol} {plan.card.timeframes.exec}",
+        policy=policy,
+        max_drawdown_pct=plan.card.promotion.max_drawdown_pct,
+        walk_forward_efficiency=walked.median_efficiency,
+        profitable_windows_pct=walked.profitable_share_pct,
+        outside_sharpe=walked.outside_sharpe,
+        deflated_sharpe=deflated_sharpe(own, counted),
+        overfitting_probability=overfitting,
+        superior_ability_p_value=superior,
+        bootstrapped_drawdown_pct=math.nan if trades is None else trades.drawdown_at(_CONFIDENCE),
+        market_loss_probability=markets.loss_probability(),
+        random_entries_beaten=None
+        if entries is None
+        else share_beaten(stressed.base.net_return_pct, entries.net_return_pct),
+        return_at_double_costs_pct=stressed.scenarios["costs_2x"].net_return_pct,
+        return_one_bar_late_pct=None
+        if plan.strategy is not None
+        else stressed.scenarios["one_bar_late"].net_return_pct,
+        return_at_double_funding_pct=stressed.scenarios["funding_2x"].net_return_pct,
+        return_without_best_trades_pct=stressed.without_best_trades_pct,
+        neighbourhood_share=None if near is None else near.share_at_least(_HOLDS_UP),
+    )
+    return Validation(
+        evidence=evidence,
+        gates=(looked_ahead, *(gate.run(evidence) for gate in VALIDATION_GATES)),
+        walk_forward=walked,
+        trials=len(counted),
+        neighbourhood=near,
+        stress=stressed,
+        trades=trades,
+        markets=markets,
+        entries=entries,
+    )
+
+
+def _nobody(step: str) -> None:
+    del step
+
+
+def _daily_returns(space: ParameterSpace, sets: Sequence[Binding], history: History) -> NDArray[np.float64]:
+    """Return daily returns, float64[days, sets]; an account that lost everything earns nothing after it."""
+    known = plan_card(space.card)
+    plans = [replan(space.bind_complete(binding), known) for binding in sets]
+    prepared = [prepare_history(plan, history) for plan in plans]
+    columns = [
+        returns_between(run.day_equity, starting_equity_usdt=each.starting_equity_usdt)
+        for each, run in zip(prepared, account_runs(prepared), strict=True)
+    ]
+    bars = prepared[0].bars
+    filled = np.zeros((len(last_bars_of_days(bars.ts_open, bars.bar_ms)), len(columns)))
+    for number, column in enumerate(columns):
+        filled[: len(column), number] = column
+    return filled

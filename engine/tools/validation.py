@@ -1,0 +1,134 @@
+"""Tools on evidence: what gates there are, and whether a card's result was luck."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from engine.tools.backtest import asked_window
+from engine.tools.cards import find_space
+from engine.tools.market import stored_market
+from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
+from engine.tools.stores import market_store
+
+if TYPE_CHECKING:
+    from engine.gates.base import Gate
+    from engine.promotion.validation import Validation
+
+_TASK = "evidence"
+_STEPS = 7
+
+
+class WhatToValidate(ToolInput):
+    """Which card, on what, and how much evidence."""
+
+    card: str = Field(description="the card's id, or a YAML file")
+    symbol: str = Field(description="the symbol, as BTCUSDT")
+    end: str | None = Field(None, description="end of the history (UTC), not included; none: all there is")
+    windows: int = Field(12, ge=1, le=100, description="windows of the walk-forward")
+    sets: int = Field(200, ge=1, le=10_000, description="sets of parameters tried, of a card that has some")
+    paths: int = Field(1_000, ge=10, le=100_000, description="Monte Carlo paths")
+    earlier_trials: int = Field(0, ge=0, description="sets of this card that were tried elsewhere")
+    seed: int = Field(0, ge=0, description="of everything that is drawn")
+    workers: int | None = Field(None, ge=1, description="threads; none: one per core")
+
+
+def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]:
+    """Gather the evidence on a card with its default parameters over stored candles, and judge it.
+
+    Nothing is entered in the ledger.
+    """
+    from engine.backtest.runner import history_from_store
+    from engine.gates.validation import ValidationPolicy
+    from engine.promotion.validation import ValidationSettings, validate
+
+    _, end_ms = asked_window(None, asked.end)
+    space = find_space(asked.card, context.settings)
+    market = stored_market(context.settings)
+    timeframes = space.card.timeframes.all_timeframes().values()
+    history = history_from_store(asked.symbol, timeframes, market_store(context.settings), end_ms=end_ms)
+    context.progress.start(_TASK, _STEPS)
+    found = validate(
+        space,
+        space.defaults,
+        history,
+        settings=ValidationSettings(
+            windows=asked.windows, most_sets=asked.sets, paths=asked.paths, seed=asked.seed
+        ),
+        policy=ValidationPolicy(),
+        earlier_trials=asked.earlier_trials,
+        workers=asked.workers or len(os.sched_getaffinity(0)),
+        on_step=lambda step: context.progress.advance(_TASK, note=step),
+    )
+    context.progress.finish(_TASK)
+    return {
+        "market": market,
+        "card_id": space.card.id,
+        "card_version": space.card.version,
+        "system_hash": space.card.system_hash(),
+        "symbol": asked.symbol,
+        "timeframe": space.card.timeframes.exec,
+        "data_fingerprint": history.data_fingerprint,
+        **_plain(found),
+    }
+
+
+def list_gates(asked: ToolInput, context: ToolContext) -> dict[str, Any]:
+    """List every gate: on stored data, on a backtest, on the evidence behind it."""
+    del asked, context
+    from engine.gates.catalogue import PROMOTION_GATES
+    from engine.gates.lookahead import LookAheadGate
+    from engine.gates.market_catalogue import MARKET_GATES
+    from engine.gates.validation import VALIDATION_GATES
+
+    families: dict[str, tuple[Gate[Any], ...]] = {
+        "stored data": MARKET_GATES,
+        "backtested": PROMOTION_GATES,
+        "validated": (LookAheadGate(), *VALIDATION_GATES),
+    }
+    return {
+        "gates": [
+            {"judges": family, **gate.to_plain()} for family, gates in families.items() for gate in gates
+        ]
+    }
+
+
+def _plain(found: Validation) -> dict[str, Any]:
+    return {
+        "trials": found.trials,
+        "refused_by": found.refused_by,
+        "gates": [gate.to_plain() for gate in found.gates],
+        "walk_forward": [
+            {
+                "outside_start": window.split.outside_start_ms,
+                "outside_end": window.split.outside_end_ms,
+                "parameters": window.binding,
+                "inside": vars(window.inside),
+                "outside": vars(window.outside),
+                "efficiency": window.efficiency,
+            }
+            for window in found.walk_forward.windows
+        ],
+        "stress": {name: vars(metrics) for name, metrics in found.stress.scenarios.items()},
+    }
+
+
+TOOLS = (
+    ToolSpec(
+        "promotion.validate",
+        "Ask whether a card's result was luck: look-ahead, walk-forward, overfitting, stress, Monte Carlo, "
+        "blind entries, neighbouring parameters, each with the verdict of its gate.",
+        SideEffect.READ,
+        WhatToValidate,
+        validate_card,
+    ),
+    ToolSpec(
+        "gates.list",
+        "List every gate, what it checks and how severe a failure is.",
+        SideEffect.READ,
+        ToolInput,
+        list_gates,
+    ),
+)
