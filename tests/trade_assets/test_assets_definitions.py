@@ -10,6 +10,7 @@ from conftest import Location, card_text
 
 from engine.settings import PROJECT_ROOT, TradeSettings
 from engine.timeframes import Timeframe
+from engine.tools.demo import DEMO_NOW
 from trade_assets.build import build_defs
 
 # Asset, group, what it reads, its checks (! blocks). A change of the graph is a change of this table.
@@ -83,3 +84,8 @@ def test_definitions_are_new_at_each_call(settings: TradeSettings):
 def test_the_workspace_names_the_module():
     text = (PROJECT_ROOT / "workspace.yaml").read_text()
     assert "module_name: trade_assets.definitions" in text
+
+
+def test_the_ui_starts_the_stand_in_where_the_clock_of_the_demo_stands():
+    # Whatever is then run in the UI finds no newer candles, and the demo shows the same afterwards.
+    assert f"--now {DEMO_NOW}" in (PROJECT_ROOT / ".ci" / "ui").read_text()
