@@ -262,8 +262,8 @@ def _refuse_holes(
         if len(missing):
             at = int(history.bars(timeframe).ts_open[int(np.argmax(known)) + int(missing[0])])
             raise DataError(
-                f"card {plan.card.id}: {feature} remembers all bars and reads {mark}, and {history.symbol} has "
-                f"no mark kline at {format_utc(at)} on {timeframe}: it would have no value from then on",
+                f"card {plan.card.id}: {feature} remembers all bars and reads {mark}, but {history.symbol} "
+                f"has no mark kline at {format_utc(at)} on {timeframe}: it would have no value after that",
                 way_out="sync the mark klines again, compute it on the last price, or take an indicator that "
                 "reads a window only",
             )
