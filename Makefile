@@ -22,7 +22,7 @@ setup-dev:
 demo: setup ## raw candles to promotion decisions, for every card and symbol, on a generated market
 	@$(BIN)/trade demo
 
-ui: setup ## Dagster's UI on http://127.0.0.1:3000, with the sandbox exchange beside it
+ui: setup ## Dagster's UI on http://127.0.0.1:3000, with the sandbox exchange beside it (LIVE=1: candles close)
 	@.ci/ui
 
 test: setup-dev ## the whole test suite

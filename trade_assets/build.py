@@ -27,6 +27,7 @@ from trade_assets.assets.market import (
     market_assets,
     open_interest_assets,
 )
+from trade_assets.freshness_sensor import freshness_sensor
 from trade_assets.io import ArtifactIOManager, Artifacts
 from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, WATCHER, NullWatcher, PartitionedAsset
 from trade_assets.partitions import Universe
@@ -74,11 +75,16 @@ def build_defs(
             *(asset.definition(universe, readers_of(asset, assets)) for asset in assets),
         ],
         resources=default_resources(settings) | dict(resource_overrides or {}),
-        sensors=[candle_close_sensor(universe, cards.plans.values())] if sensors is None else sensors,
+        sensors=default_sensors(universe, cards) if sensors is None else sensors,
         schedules=[daily_sync_schedule(universe)] if schedules is None else schedules,
         # Runs are processes of their own already, and a process per step costs three seconds each.
         executor=dg.in_process_executor,
     )
+
+
+def default_sensors(universe: Universe, cards: PlanFolder) -> list[dg.SensorDefinition]:
+    """Return the sensors: what is due, and what has fallen behind."""
+    return [candle_close_sensor(universe, cards.plans.values()), freshness_sensor(universe)]
 
 
 def readers_of(asset: PartitionedAsset, assets: Collection[PartitionedAsset]) -> list[PartitionedAsset]:

@@ -27,12 +27,20 @@ ACCOUNTS_AGREE = "accounts_agree"
 PROMOTION_GATES = "promotion_gates"
 FRESH = "fresh"
 NO_GAPS = "no_gaps"
+PLAUSIBLE_PRICES = "plausible_prices"
+FUNDING_SPACING = "funding_spacing"
+PLAUSIBLE_PRICES = "plausible_prices"
+FUNDING_SPACING = "funding_spacing"
 
 _DESCRIPTIONS = {
     SCHEMA: "It holds to its pandera schema. What does not is refused before it is written.",
     ACCOUNTS_AGREE: "What the trades made, one by one, is what the account shows at the end.",
     FRESH: "Every candle is there that closed a quarter of an hour ago or earlier.",
     NO_GAPS: "No candle is missing between the first and the last.",
+    PLAUSIBLE_PRICES: "Candles open where the one before closed, do not jump, and the mark price is near.",
+    FUNDING_SPACING: "Funding events follow each other by 1, 2, 4 or 8 hours, without one missing.",
+    PLAUSIBLE_PRICES: "Candles open where the one before closed, do not jump, and the mark price is near.",
+    FUNDING_SPACING: "Funding events follow each other by 1, 2, 4 or 8 hours, without one missing.",
     PROMOTION_GATES: "The card meets the thresholds it sets itself. A refusal is an answer and stops no run.",
 }
 
@@ -80,35 +88,43 @@ def check_specs(
     ]
 
 
+def newest_materialization(
+    instance: dg.DagsterInstance, asset_key: dg.AssetKey, partition: Partition
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """Return what a verdict on a partition is a verdict on; None if it was never made.
+
+    The UI counts a verdict only while the materialization it names is the newest.
+    """
+    wanted = dg.AssetRecordsFilter(asset_key=asset_key, asset_partitions=[partition.key])
+    newest = next(iter(instance.fetch_materializations(wanted, limit=1).records), None)
+    return newest and AssetCheckEvaluationTargetMaterializationData(
+        storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
+    )
+
+
 def evaluation(
-    instance: dg.DagsterInstance,
     check: dg.AssetCheckKey,
     partition: Partition,
     verdict: CheckVerdict,
+    target: AssetCheckEvaluationTargetMaterializationData | None,
     *,
-    is_gate: bool,
-    blocking: bool,
+    is_gate: bool = False,
+    blocking: bool = False,
 ) -> dg.AssetCheckEvaluation:
-    """Return the event that records a verdict for its partition, on its newest materialization.
+    """Return the event that records a verdict for its partition, on the materialization it is about.
 
     A failed gate is an error, a failed note a warning. Where the event says that it blocks, Dagster fails the
     step by it.
 
     The event and not an `AssetCheckResult`, which in a run over a range is stored for no partition at all.
-    The UI counts a verdict only while the materialization it names is the newest.
     """
-    wanted = dg.AssetRecordsFilter(asset_key=check.asset_key, asset_partitions=[partition.key])
-    newest = next(iter(instance.fetch_materializations(wanted, limit=1).records), None)
     return dg.AssetCheckEvaluation(
         asset_key=check.asset_key,
         check_name=check.name,
         passed=verdict.passed,
         description=verdict.description,
         metadata=verdict.metadata,
-        target_materialization_data=newest
-        and AssetCheckEvaluationTargetMaterializationData(
-            storage_id=newest.storage_id, run_id=newest.run_id, timestamp=newest.timestamp
-        ),
+        target_materialization_data=target,
         severity=dg.AssetCheckSeverity.ERROR if is_gate else dg.AssetCheckSeverity.WARN,
         blocking=blocking,
         partition=partition.key,

@@ -20,7 +20,14 @@ import dagster as dg
 from engine.errors import ExchangeUnavailable, TradeError
 from engine.timeframes import Timeframe
 from trade_assets.artifacts import Address
-from trade_assets.checks import SCHEMA, CheckVerdict, check_specs, evaluation, is_verdict
+from trade_assets.checks import (
+    SCHEMA,
+    CheckVerdict,
+    check_specs,
+    evaluation,
+    is_verdict,
+    newest_materialization,
+)
 from trade_assets.io import ArtifactInput, Artifacts, Product
 from trade_assets.not_made import note_not_made, note_went_on, went_on_without
 from trade_assets.partitions import Partition, Universe, largest_first, read_at_once
@@ -349,17 +356,14 @@ class PartitionedAsset:
         """Give the events of the checks that are part of the run; the gate's say that they block."""
         selected = {check.name: check for check in context.selected_asset_check_keys}
         for partition, said in verdicts.items():
-            for verdict in said:
-                if verdict.check in selected:
-                    is_gate = verdict.check == self.gate
-                    yield evaluation(
-                        context.instance,
-                        selected[verdict.check],
-                        partition,
-                        verdict,
-                        is_gate=is_gate,
-                        blocking=is_gate and blocking,
-                    )
+            shown = [verdict for verdict in said if verdict.check in selected]
+            target = newest_materialization(context.instance, self.asset_key, partition) if shown else None
+            for verdict in shown:
+                is_gate = verdict.check == self.gate
+                check = selected[verdict.check]
+                yield evaluation(
+                    check, partition, verdict, target, is_gate=is_gate, blocking=is_gate and blocking
+                )
 
     def _refuse(
         self, context: dg.AssetExecutionContext, failures: Mapping[Partition, TradeError]

@@ -5,7 +5,7 @@ There are two ways in, from frames and from arrays, and one way on: both make a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from engine.backtest.history import History, Outputs
 from engine.backtest.named_signals import named_signals
 from engine.errors import DataError
 from engine.features.builder import feature_outputs
-from engine.features.inputs import JOINED_INPUTS
+from engine.features.inputs import JOINED_INPUTS, MARK_INPUTS, feature_inputs
+from engine.features.registry import INDICATORS
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
 from engine.sim.contract import contract_of, tiers_of
@@ -243,6 +244,28 @@ def _refuse_unknown_inputs(plan: CardPlan, history: History) -> None:
             raise DataError(
                 f"card {plan.card.id} looks at {name} on {timeframe}, and none is known of {history.symbol}",
                 way_out="sync the symbol from an earlier start (TRADE_HISTORY_START), or leave it out",
+            )
+    roles = plan.card.timeframes.roles()
+    for name, feature in plan.card.features.items():
+        marks = feature_inputs(feature) & MARK_INPUTS
+        if marks and INDICATORS[feature.indicator].recursive:
+            _refuse_holes(plan, history, roles[feature.tf], name, marks)
+
+
+def _refuse_holes(
+    plan: CardPlan, history: History, timeframe: Timeframe, feature: str, marks: Iterable[str]
+) -> None:
+    """After a hole in what it reads, an indicator that is made of its last value has none any more."""
+    for mark in sorted(marks):
+        known = np.isfinite(history.column(timeframe, mark))
+        missing = np.flatnonzero(~known[int(np.argmax(known)) :])
+        if len(missing):
+            at = int(history.bars(timeframe).ts_open[int(np.argmax(known)) + int(missing[0])])
+            raise DataError(
+                f"card {plan.card.id}: {feature} remembers all bars and reads {mark}, but {history.symbol} "
+                f"has no mark kline at {format_utc(at)} on {timeframe}: it would have no value after that",
+                way_out="sync the mark klines again, compute it on the last price, or take an indicator that "
+                "reads a window only",
             )
 
 

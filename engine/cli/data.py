@@ -38,6 +38,43 @@ def data_check(symbols: Symbols = None, timeframe: Timeframes = None, as_json: A
     call("data.check", arguments, data_tables.check, as_json=as_json, well=lambda data: data["passed"])
 
 
+@data_app.command("heal")
+def data_heal(
+    symbols: Symbols = None,
+    timeframe: Timeframes = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask also for holes the exchange had nothing for before.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find holes between stored candles and ask the exchange for them."""
+    from engine.cli import data_tables
+
+    arguments = {"symbols": symbols, "timeframes": timeframe, "again": again}
+    call("data.heal", arguments, data_tables.healed, as_json=as_json, well=lambda data: not data["failed"])
+
+
+@data_app.command("query")
+def data_query(
+    sql: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT over the stored tables.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", help="At most so many rows.", min=1)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question in SQL over the stored tables; nothing can be changed by it."""
+    from engine.cli import data_tables
+
+    call("data.query", {"sql": sql, "limit": limit}, data_tables.answered, as_json=as_json)
+
+
+@data_app.command("sync")
+def data_sync(symbols: Symbols = None, timeframe: Timeframes = None, as_json: AsJson = False) -> None:
+    """Fetch what is missing from the exchange, as `trade sync` does."""
+    from engine.cli import tables
+
+    arguments = {"symbols": symbols, "timeframes": timeframe}
+    call("data.sync", arguments, tables.sync, as_json=as_json, well=lambda data: not data["failed"])
+
+
 @data_app.command("journal")
 def data_journal(
     symbols: Symbols = None,

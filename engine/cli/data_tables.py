@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from engine.cli.screen import market_notice
+from engine.cli.screen import failure, market_notice
 from engine.cli.tables import Row, lines, new_table, number
 from engine.timeframes import format_utc
 
@@ -108,6 +108,31 @@ def exported(console: Console, data: Row) -> None:
         console.print(Text(f"left out: {_series(row)} ({why})", style="yellow"), soft_wrap=True)
     if data["loses_turnover"]:
         console.print(Text("Turnover is not in the files: freqtrade has no column for it.", style="yellow"))
+    console.print(market_notice(data["market"]))
+
+
+def healed(console: Console, data: Row) -> None:
+    """Show what became of the holes."""
+    counts = ("Missing before", "Not at the exchange", "Still open")
+    table = new_table("Symbol", "Series", "TF", *counts, right=counts)
+    for row in data["healed"]:
+        names = ("missing_before", "absent_at_exchange", "still_open")
+        table.add_row(row["symbol"], row["kind"], row["timeframe"], *(number(row[name], 0) for name in names))
+    console.print(table if data["healed"] else "There is no hole between stored candles.")
+    for failed in data["failed"]:
+        told = f"{failed['symbol']} {failed['timeframe']}: {failed['error']}"
+        console.print(failure(told), soft_wrap=True)
+    console.print(market_notice(data["market"]))
+
+
+def answered(console: Console, data: Row) -> None:
+    """Show the rows of a query."""
+    table = new_table(*data["columns"])
+    for row in data["rows"]:
+        table.add_row(*("–" if value is None else str(value) for value in row))
+    console.print(table)
+    if data["is_cut"]:
+        console.print(Text("There are more rows: --limit shows them.", style="yellow"))
     console.print(market_notice(data["market"]))
 
 

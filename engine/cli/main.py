@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.calling import REFUSED, call, configure_logging, show_fault
+from engine.cli.cards import cards_app, strategies_app
 from engine.cli.data import data_app
 from engine.cli.features import docs, features_app
 from engine.cli.universe import universe_app
@@ -34,9 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-cards_app = typer.Typer(help="The IdeaCards: list, validate, show, migrate.", no_args_is_help=True)
 app.add_typer(cards_app, name="cards")
-strategies_app = typer.Typer(help="The strategies in Python that cards can name: list.", no_args_is_help=True)
 app.add_typer(strategies_app, name="strategies")
 portfolio_app = typer.Typer(help="Several cards and symbols on one wallet.", no_args_is_help=True)
 app.add_typer(portfolio_app, name="portfolio")
@@ -283,61 +282,6 @@ def sandbox(
     )
 
 
-@cards_app.command("list")
-def cards_list(as_json: AsJson = False) -> None:
-    """List the cards."""
-    from engine.cli import tables
-
-    call("cards.list", {}, tables.card_list, as_json=as_json)
-
-
-@cards_app.command("validate")
-def cards_validate(
-    cards: Annotated[
-        list[str] | None, typer.Argument(metavar="[CARD]…", help="Ids or YAML files; none: all.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Check cards in full and name every problem with its way out."""
-    from engine.cli import tables
-
-    call(
-        "cards.validate",
-        {"cards": cards},
-        tables.card_problems,
-        as_json=as_json,
-        well=lambda data: data["all_valid"],
-    )
-
-
-@cards_app.command("show")
-def cards_show(card: CardName, as_json: AsJson = False) -> None:
-    """Show a card in full, with its system hash."""
-    from engine.cli import tables
-
-    call("cards.show", {"card": card}, tables.card, as_json=as_json)
-
-
-@cards_app.command("migrate")
-def cards_migrate(
-    card: CardName,
-    write: Annotated[
-        bool, typer.Option("--write", help="Write the file, not only show what changes.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Bring a card forward to the present version of the card language; comments stay as they are."""
-    from engine.cli import tables
-
-    call(
-        "cards.migrate",
-        {"card": card, "write": write},
-        tables.migration,
-        as_json=as_json,
-        well=lambda data: data["usable"],
-    )
-
-
 @portfolio_app.command("run")
 def portfolio_run(
     cards: Annotated[
@@ -363,14 +307,6 @@ def portfolio_run(
         "max_open_positions": max_open_positions, "start": start, "end": end,
     }  # fmt: skip
     call("portfolio.run", arguments, portfolio, as_json=as_json)
-
-
-@strategies_app.command("list")
-def strategies_list(as_json: AsJson = False) -> None:
-    """List the strategies written in Python that cards can name."""
-    from engine.cli import tables
-
-    call("strategies.list", {}, tables.strategies, as_json=as_json)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from typing import Any, override
 import yaml
 
 from engine.errors import CardError, CardProblem
+from engine.idea_card.frozen import to_plain
 from engine.idea_card.placeholders import PARAMETERS, placeholders
 
 _DEEPEST = 40
@@ -61,7 +62,8 @@ class YamlSource:
                 if within(p.key_path, path) and declared in self.lines:
                     problem = f"{problem}, with parameter {name}"
                     way_out = f"{way_out}; {name} is declared on line {self.lines[declared]}"
-            located.append(LocatedProblem(p.key_path, problem, way_out, p.value, self.line_of(p.key_path)))
+            line, value = self.line_of(p.key_path), to_plain(p.value)
+            located.append(LocatedProblem(p.key_path, problem, way_out, value, line))
         return CardError(self.name, sorted(located, key=line_of))
 
 

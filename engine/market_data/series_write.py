@@ -173,19 +173,20 @@ def _sorted_rows(series: Series, frame: pd.DataFrame) -> tuple[ColumnArrays, Fla
             way_out=f"give it the columns {', '.join(series.kind.columns)}",
         )
     time = series.kind.time_column
-    if frame[time].dtype != np.int64:
+    times = frame[time].to_numpy()
+    if times.dtype != np.int64:
         raise SchemaViolation(
-            f"{series}: {time} has dtype {frame[time].dtype}",
+            f"{series}: {time} has dtype {times.dtype}",
             way_out="give times as int64 epoch milliseconds (UTC)",
         )
-    times = frame[time].to_numpy()
     rows: dict[str, npt.NDArray[Any]] = {time: times}
     for name in series.kind.value_columns:
-        if frame[name].dtype.kind not in "iuf":
+        column = frame[name].to_numpy()
+        if column.dtype.kind not in "iuf":
             raise SchemaViolation(
-                f"{series}: {name} has dtype {frame[name].dtype}", way_out="give numbers as float64"
+                f"{series}: {name} has dtype {column.dtype}", way_out="give numbers as float64"
             )
-        rows[name] = frame[name].to_numpy(np.float64)
+        rows[name] = column.astype(np.float64, copy=False)
     if not (times[1:] <= times[:-1]).any():
         return rows, np.zeros(len(times), np.bool_)
     # By all columns, so that equal rows lie side by side.

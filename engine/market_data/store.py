@@ -20,6 +20,7 @@ from engine.market_data.instrument_snapshots import read_snapshot, save_snapshot
 from engine.market_data.instruments import InstrumentRules
 from engine.market_data.journal import Action, JournalEntry, read_journal
 from engine.market_data.quarantine import QuarantinedRow, read_quarantine
+from engine.market_data.query import QueryAnswer, run_query
 from engine.market_data.revisions import Revision, read_revisions
 from engine.market_data.series import Span, Upserted
 from engine.market_data.stored_market import StoredMarket, read_stored_market
@@ -219,6 +220,17 @@ class HistoricalDataStore:
     ) -> pd.DataFrame:
         """Return the rows of any series in [start_ms, end_ms)."""
         return self._read_frame(wanted, start_ms, end_ms)
+
+    def query(self, sql: str, most_rows: int) -> QueryAnswer:
+        """Return the first rows of one SELECT over the tables.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is not one SELECT, or cannot be answered.
+        """
+        with self._connect(True) as connection:
+            return run_query(connection, sql, most_rows)
 
     # --- what was done to the data
 

@@ -139,12 +139,14 @@ class _Parser(PositionReader):
         if isinstance(raw, list | tuple):
             if len(raw) == 3 and isinstance(raw[1], str):
                 return self._leaf(raw, where)
-            if raw and all(isinstance(item, list | tuple | Mapping) for item in raw):
+            if raw and all(isinstance(item, list | tuple | Mapping) or _as_list(item) for item in raw):
                 parts = [self.condition(item, f"{where}[{position}]") for position, item in enumerate(raw)]
                 found = tuple(part for part in parts if part is not None)
                 return All(found) if len(found) == len(parts) else None
         groups = ", ".join(f"{{{key}: ...}}" for key in GROUPS)
         way_out = f"write [left, operator, right], a list of conditions, or one of {groups}"
+        if (as_list := _as_list(raw)) is not None:
+            way_out = f"write it as a list: {as_list}"
         self.problem(where, "is not a condition", way_out, raw)
         return None
 
@@ -239,3 +241,11 @@ class _Parser(PositionReader):
         operands = [self.operand(part, f"{where}[{position}]") for position, part in enumerate(raw)]
         found = tuple(operand for operand in operands if operand is not None)
         return Arithmetic(key, found) if len(found) == len(operands) else None
+
+
+def _as_list(raw: Any) -> str | None:
+    """Return a condition that is written as one text, as in other languages, in the form of a card."""
+    words = raw.split(None, 2) if isinstance(raw, str) else []
+    if len(words) != 3 or words[1] not in OPERATORS:
+        return None
+    return f'[{words[0]}, "{words[1]}", {words[2]}]'

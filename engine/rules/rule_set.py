@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.rules.names import Reference
 from engine.rules.nodes import Condition, Lookback
@@ -33,12 +34,21 @@ class RuleSet:
 
     def references(self) -> frozenset[Reference]:
         """Return every column the rules read."""
+        return self._references
+
+    def lookbacks(self) -> frozenset[Lookback]:
+        """Return every column the conditions read, and for how long before a decision."""
+        return self._lookbacks
+
+    # asked for again and again by each set of a sweep, all of which share their rules
+    @cached_property
+    def _references(self) -> frozenset[Reference]:
         captured = (operand for _, operand in self.captures)
         parts: Iterable[Condition | Operand] = (*self.conditions().values(), *captured)
         return frozenset().union(*(part.references() for part in parts))
 
-    def lookbacks(self) -> frozenset[Lookback]:
-        """Return every column the conditions read, and for how long before a decision."""
+    @cached_property
+    def _lookbacks(self) -> frozenset[Lookback]:
         return frozenset().union(*(condition.lookbacks() for condition in self.conditions().values()))
 
     def tags(self) -> tuple[str, ...]:

@@ -67,13 +67,18 @@ class CardPlan:
 
         Its rules may name `DERIVATIVE_INPUTS`, and its features may read them and the funding of a bar.
         """
-        roles = self.card.timeframes.roles()
+        timeframes = self.card.timeframes.roles()
+        return frozenset((timeframes[of], name) for of, name in self._inputs if role in (None, of))
+
+    @cached_property
+    def _inputs(self) -> frozenset[tuple[str, str]]:
+        """What the card looks at beside candles, by role."""
         named = {(each.role, each.name) for each in self.references()}
         named |= {
             (feature.tf, name) for feature in self.card.features.values() for name in feature_inputs(feature)
         }
         wanted = derivative_inputs({name for _, name in named})
-        return frozenset((roles[of], name) for of, name in named if name in wanted and role in (None, of))
+        return frozenset((role, name) for role, name in named if name in wanted)
 
     def looks_at(self, inputs: Collection[str]) -> bool:
         """Whether the card looks at any of `inputs`, on any timeframe."""

@@ -17,6 +17,7 @@ from engine.tools import (
     cards,
     data,
     data_files,
+    data_heal,
     data_quality,
     demo,
     explain,
@@ -41,8 +42,8 @@ def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
     rooms = (
-        backtest, cards, data, data_files, data_quality, explain, portfolio, project, promotions, reports,
-        features, strategies, sweep, universe, validation,
+        backtest, cards, data, data_files, data_heal, data_quality, explain, features, portfolio, project,
+        promotions, reports, strategies, sweep, universe, validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

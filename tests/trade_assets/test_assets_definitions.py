@@ -10,6 +10,7 @@ from conftest import Location, card_text
 
 from engine.settings import PROJECT_ROOT, TradeSettings
 from engine.timeframes import Timeframe
+from engine.tools.demo import DEMO_NOW
 from trade_assets.build import build_defs
 
 # Asset, group, what it reads, its checks (! blocks). A change of the graph is a change of this table.
@@ -18,8 +19,8 @@ cards/averages/backtest_results | card_averages | cards/averages/feature_frames 
 cards/averages/feature_frames   | card_averages | healed_ohlcv | schema!
 cards/averages/metrics          | card_averages | cards/averages/backtest_results | accounts_agree!
 cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/metrics raw_ohlcv | promotion_gates
-funding_events                  | market        | raw_ohlcv | schema!
-healed_ohlcv                    | market        | raw_ohlcv | schema!
+funding_events                  | market        | raw_ohlcv | funding_spacing schema!
+healed_ohlcv                    | market        | raw_ohlcv | plausible_prices schema!
 idea_cards                      | cards         |           | every_card_loads
 instrument_rules                | market        | raw_ohlcv |
 raw_ohlcv                       | market        |           | fresh no_gaps schema!
@@ -83,3 +84,8 @@ def test_definitions_are_new_at_each_call(settings: TradeSettings):
 def test_the_workspace_names_the_module():
     text = (PROJECT_ROOT / "workspace.yaml").read_text()
     assert "module_name: trade_assets.definitions" in text
+
+
+def test_the_ui_starts_the_stand_in_where_the_clock_of_the_demo_stands():
+    # Whatever is then run in the UI finds no newer candles, and the demo shows the same afterwards.
+    assert f"--now {DEMO_NOW}" in (PROJECT_ROOT / ".ci" / "ui").read_text()

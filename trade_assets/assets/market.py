@@ -22,7 +22,8 @@ from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
 from engine.tools.market import market_of
 from trade_assets.candle_age import is_fresh, lag_minutes
-from trade_assets.checks import FRESH, NO_GAPS, CheckVerdict
+from trade_assets.checks import FRESH, FUNDING_SPACING, NO_GAPS, PLAUSIBLE_PRICES, CheckVerdict
+from trade_assets.market_checks import funding_spacing, plausible_prices
 from trade_assets.metadata import market_notice, moment, rows_and_times
 from trade_assets.partitioned import Input, Made, PartitionedAsset, Work
 
@@ -121,6 +122,7 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
                 "gaps": len(healed.holes),
                 "bars without mark price": int(frame["mark_open"].isna().sum()),
             },
+            verdicts=(plausible_prices(partition, candles, marks),),
         )
 
     def funding_events(work: Work) -> Made:
@@ -128,13 +130,15 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
         # An event's price comes from the finest mark klines there are, whatever this partition's own are.
         marks = {each: store.read_mark_klines(partition.symbol, each) for each in timeframes}
         candles = store.read_ohlcv(partition.symbol, partition.timeframe)
-        events = price_funding_events(store.read_funding(partition.symbol), marks, candles)
+        funding = store.read_funding(partition.symbol)
+        events = price_funding_events(funding, marks, candles)
         validate(events, FUNDING_EVENTS, f"funding events {partition}")
         by_mark = int((events["price_source"] == "mark").sum())
         return Made(
             events,
             metadata=rows_and_times(events, "ts", "event")
             | {"priced by mark": by_mark, "priced by last": len(events) - by_mark},
+            verdicts=(funding_spacing(partition, funding),),
         )
 
     def instrument_rules(work: Work) -> Made:
@@ -176,6 +180,7 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             group=GROUP,
             code_version=CODE_VERSION,
             description="One candle per period, missing ones flat and flagged, mark prices beside them.",
+            notes=(PLAUSIBLE_PRICES,),
             resources=("market_database",),
             kinds=("parquet", "pandera"),
         ),
@@ -186,6 +191,7 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             group=GROUP,
             code_version=CODE_VERSION,
             description="The symbol's funding events at their real times, each with its price.",
+            notes=(FUNDING_SPACING,),
             resources=("market_database",),
             kinds=("parquet", "pandera"),
         ),

@@ -1,4 +1,4 @@
-"""Funding, open interest and marks as inputs: joined at the close, paid for by the cards that look at them."""
+"""Funding, open interest and marks as inputs: joined at the close, paid for by cards that look at them."""
 
 from __future__ import annotations
 
@@ -143,6 +143,23 @@ def test_a_card_on_open_interest_nobody_knows_is_refused():
     never = pd.DataFrame({"ts": np.empty(0, np.int64), "open_interest": np.empty(0)})
     with pytest.raises(DataError, match="looks at open_interest on 1h, and none is known"):
         prepare_history(plan(NAMES_INTEREST), of_arrays(never))
+
+
+@pytest.mark.parametrize(("indicator", "refused"), [("ema", True), ("sma", False)])
+def test_a_hole_in_the_marks_stops_what_would_have_no_value_after_it(indicator, refused):
+    text = NAMES_MARK.replace(
+        "features:",
+        f"features:\n  fair: {{indicator: {indicator}, params: {{length: 4}}, source: mark_close, tf: exec}}",
+        1,
+    )
+    holed = candles()
+    holed.loc[700, [f"mark_{name}" for name in ("open", "high", "low", "close")]] = np.nan
+    prepare_history(plan(text), of_arrays(None))
+    if refused:
+        with pytest.raises(DataError, match=r"fair remembers all bars .* no mark kline at 2024-01-08 07:00"):
+            prepare_history(plan(text), of_arrays(None, holed))
+    else:
+        prepare_history(plan(text), of_arrays(None, holed))
 
 
 def test_later_events_change_nothing_before_them():

@@ -14,7 +14,15 @@ HERE = "signal_rules.entry_long"
 
 # (condition, key path below the rule, words of the problem, words of the way out)
 CASES = {
-    "text": ("close > 3", "", "not a condition", "[left, operator, right]"),
+    "text": ("rising", "", "not a condition", "[left, operator, right]"),
+    "a condition as text": ("close  > 3", "", "not a condition", 'write it as a list: [close, ">", 3]'),
+    "a condition as text in a list": (["high >= close"], "[0]", "not a condition", '[high, ">=", close]'),
+    "a condition as text among others": (
+        [["close", ">", 1], "low cross_above 2"],
+        "[1]",
+        "not a condition",
+        '[low, "cross_above", 2]',
+    ),
     "number": (3, "", "not a condition", "[left, operator, right]"),
     "flag": (True, "", "not a condition", "[left, operator, right]"),
     "empty list": ([], "", "not a condition", "{all: ...}"),

@@ -162,6 +162,19 @@ def test_imports_go_into_a_database_of_their_own_whatever_exchange_is_set(run, f
     assert len(imported_store(settings).read_ohlcv("BTCUSDT", Timeframe.H1)) == 100
 
 
+def test_a_question_in_sql_is_answered_and_can_change_nothing(run, files, tmp_path):
+    run("data.import", format="layout", files=[str(files)])
+    answer = run("data.query", sql="SELECT symbol, count(*) AS n FROM ohlcv GROUP BY 1 ORDER BY 1").data
+    assert (answer["columns"], answer["rows"]) == (["symbol", "n"], [["BTCUSDT", 100], ["ETHUSDT", 80]])
+    cut = run("data.query", sql="FROM ohlcv", limit=5).data
+    assert (len(cut["rows"]), cut["is_cut"]) == (5, True)
+    target = tmp_path / "stolen.csv"
+    for sql in ("DELETE FROM ohlcv", "SELECT 1; SELECT 2", f"COPY ohlcv TO '{target}'", "DROP TABLE ohlcv"):
+        assert "one SELECT" in run("data.query", sql=sql).error.message
+    assert not target.exists()
+    assert "cannot be answered" in run("data.query", sql="SELECT nothing FROM ohlcv").error.message
+
+
 def test_no_exchange_is_asked_for_imported_data(run):
     refused = run("data.sync", symbols=["BTCUSDT"], timeframes=["1h"])
     assert "no exchange" in refused.error.message
