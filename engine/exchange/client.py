@@ -24,6 +24,7 @@ from engine.exchange.facts import (
     risk_tier_facts,
     server_ms_of,
 )
+from engine.exchange.instruments_info import find_instrument, instrument_rows
 from engine.exchange.limits import SharedRequestLimiter
 from engine.exchange.paging import GridSource, fetch_grid
 from engine.exchange.rows import (
@@ -49,15 +50,11 @@ _LINEAR = "linear"
 _KLINE_PAGE = 1000
 _FUNDING_PAGE = 200
 _INTEREST_PAGE = 200
-_INSTRUMENT_PAGE = 1000
 _SHOWN = {
     "get_kline": "klines",
     "get_mark_price_kline": "mark klines",
     "get_index_price_kline": "index klines",
 }
-
-# Without a status instruments-info gives what trades.
-_STATUSES = (TRADING, "PreLaunch", "Delivering", "Closed")
 
 # At Bybit's usual 60 ms for an answer, so many at once make full use of its request limit.
 _CONNECTIONS = 8
@@ -236,7 +233,7 @@ class BybitMarketClient:
         SymbolNotListed
             If the exchange does not know `symbol`, or as something else.
         """
-        row = self._listing(symbol)
+        row = find_instrument(self._session, symbol)
         if row is None:
             near = get_close_matches(symbol.upper(), self.usdt_perpetuals(), n=3)
             raise SymbolNotListed(
@@ -263,7 +260,7 @@ class BybitMarketClient:
                 symbol=symbol,
             )
         except SymbolNotListed:
-            if self._listing(symbol) is None:
+            if find_instrument(self._session, symbol) is None:
                 raise
             return ()
 
@@ -272,48 +269,8 @@ class BybitMarketClient:
 
         Bybit's other ones are PreLaunch, Delivering and Closed (delisted).
         """
-        rows = self._instruments(status=status)
+        rows = instrument_rows(self._session, status=status)
         return sorted({str(row.get("symbol")) for row in rows if is_usdt_perpetual(row)})
-
-    def _listing(self, symbol: str) -> dict[str, Any] | None:
-        """Return the row of instruments-info of `symbol`, whatever its status; None if there is none."""
-        for status in _STATUSES:
-            try:
-                rows = self._instruments(symbol=symbol, status=status)
-            except SymbolNotListed:
-                continue
-            for row in rows:
-                if row.get("symbol") == symbol:
-                    return row
-        return None
-
-    def _instruments(self, **parameters: object) -> list[dict[str, Any]]:
-        """Return the rows of all pages of instruments-info.
-
-        The cursor ends: empty, or one that was followed before, or on an empty page. It comes percent-encoded
-        and goes back as it is.
-        """
-
-        def read(result: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
-            return objects_of(result), str(result.get("nextPageCursor") or "")
-
-        rows: list[dict[str, Any]] = []
-        followed = {""}
-        cursor: str | None = None
-        while True:
-            page, cursor = self._session.call(
-                "get_instruments_info",
-                "instruments-info",
-                read,
-                category=_LINEAR,
-                limit=_INSTRUMENT_PAGE,
-                cursor=cursor,
-                **parameters,
-            )
-            rows += page
-            if cursor in followed or not page:
-                return rows
-            followed.add(cursor)
 
     def _candles(
         self,

@@ -6,18 +6,19 @@ from collections.abc import Callable, Collection, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
 
 import pandas as pd
 
 from engine.errors import DataNotFound, ExchangeError
-from engine.exchange.facts import InstrumentFacts, RiskTierFacts
+from engine.exchange.facts import InstrumentFacts
 from engine.market_data.instruments import InstrumentRules, RiskTier
-from engine.market_data.series import Upserted
+from engine.market_data.market_client import MarketDataClient
 from engine.market_data.store import HistoricalDataStore
 from engine.market_data.sync_plan import hole_windows, plan_windows
-from engine.market_data.sync_rows import Fetched, RulesAnswer, SeriesStatus, SyncWrite
+from engine.market_data.sync_report import SyncProgress, SyncReport, SyncStopped, report_of
+from engine.market_data.sync_rows import Fetched, RulesAnswer, SeriesStatus
 from engine.market_data.sync_state import Window
+from engine.market_data.sync_writer import SyncWriter
 from engine.market_data.tables import Series, SeriesKind
 from engine.timeframes import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
 
@@ -30,96 +31,12 @@ USUAL_KINDS = frozenset(SeriesKind) - {SeriesKind.INDEX}
 _CHUNK_BARS = 50_000
 _FUNDING_CHUNK_MS = 365 * DAY_MS
 _OPEN_INTEREST_CHUNK_MS = 10_000 * HOUR_MS
-_ROWS_PER_WRITE = 50_000
 
 # What belongs to a symbol is asked for by the first of its partitions in a period, and not by the others.
 # Funding is stamped on whole minutes, open interest on whole hours; rules change a few times a month.
 _FUNDING_PERIOD_MS = MINUTE_MS
 _OPEN_INTEREST_PERIOD_MS = HOUR_MS
 _RULES_PERIOD_MS = HOUR_MS
-
-
-class MarketDataClient(Protocol):
-    """What the sync asks of an exchange. Frames cover [start_ms, end_ms), sorted by time."""
-
-    def identity(self) -> str:
-        """Return who the exchange is."""
-        ...
-
-    def server_time_ms(self) -> int:
-        """Return the exchange's clock."""
-        ...
-
-    def klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
-        """Return candles of the last price."""
-        ...
-
-    def mark_klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
-        """Return candles of the mark price."""
-        ...
-
-    def index_klines(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
-        """Return candles of the index price."""
-        ...
-
-    def funding(self, symbol: str, start_ms: int, end_ms: int) -> pd.DataFrame:
-        """Return funding events."""
-        ...
-
-    def open_interest(self, symbol: str, timeframe: Timeframe, start_ms: int, end_ms: int) -> pd.DataFrame:
-        """Return open interest."""
-        ...
-
-    def instrument(self, symbol: str) -> InstrumentFacts:
-        """Return the trading rules of a USDT perpetual."""
-        ...
-
-    def risk_tiers(self, symbol: str) -> tuple[RiskTierFacts, ...]:
-        """Return its risk-limit ladder, lowest tier first; empty for one that is delisted."""
-        ...
-
-
-class SyncStopped(Exception):
-    """Raised by whoever watches a sync and wants no more of it."""
-
-
-@dataclass(frozen=True)
-class SyncProgress:
-    """How far the sync of one series is: windows asked for, of how many, and rows received."""
-
-    series: Series
-    windows_done: int
-    windows: int
-    rows: int
-
-
-@dataclass(frozen=True)
-class SyncReport:
-    """What one sync of a partition did, and what the store holds of its candles afterwards.
-
-    `new_candles`, `mark_klines`, `index_klines`, `funding_events` and `open_interest_rows` count rows that
-    were not there before, `revised_candles` those the exchange now gives other values for,
-    `quarantined_rows` those of any kind that cannot be. `now_ms` is the moment up to which candles counted
-    as closed.
-    """
-
-    symbol: str
-    timeframe: Timeframe
-    new_candles: int
-    revised_candles: int
-    quarantined_rows: int
-    mark_klines: int
-    index_klines: int
-    funding_events: int
-    open_interest_rows: int
-    first_ts_open: int | None
-    last_ts_open: int | None
-    gap_bars: int
-    now_ms: int
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return the report as plain data that JSON can hold."""
-        return {**asdict(self), "timeframe": self.timeframe.value}
 
 
 class MarketSync:
@@ -192,7 +109,7 @@ class MarketSync:
         candles = Series(SeriesKind.OHLCV, symbol, timeframe)
         wanted = list({candles, *(plan.series for plan in plans)})
         status = self._store.sync_status(identity, symbol, wanted)
-        writer = _Writer(self._store, identity, now_ms)
+        writer = SyncWriter(self._store, identity, now_ms)
         if status.rules_asked_ms is None or _is_over(status.rules_asked_ms, now_ms, _RULES_PERIOD_MS):
             writer.rules = RulesAnswer(symbol, now_ms, self._rules(symbol, now_ms))
 
@@ -216,7 +133,7 @@ class MarketSync:
         except (ExchangeError, SyncStopped, KeyboardInterrupt):
             writer.settle()
             raise
-        return _report(symbol, timeframe, now_ms, writer.changed, status.series[candles])
+        return report_of(symbol, timeframe, now_ms, writer.changed, status.series[candles])
 
     def _not_later_than_the_exchange(self, now_ms: int | None) -> int:
         """Return the moment to sync to; the exchange's clock is asked unless it is known to be past that."""
@@ -238,7 +155,7 @@ class MarketSync:
         self,
         plan: _SeriesPlan,
         windows: Sequence[Window],
-        writer: _Writer,
+        writer: SyncWriter,
         progress: Callable[[SyncProgress], None] | None,
     ) -> None:
         rows = 0
@@ -299,42 +216,6 @@ class _SeriesPlan:
     bar_ms: int | None = None
 
 
-class _Writer:
-    """Gathers what was fetched and stores it in few, large transactions, in the order in which it came."""
-
-    def __init__(self, store: HistoricalDataStore, identity: str, now_ms: int) -> None:
-        self.rules: RulesAnswer | None = None
-        self.changed: dict[SeriesKind, Upserted] = {}
-        self._store = store
-        self._identity = identity
-        self._now_ms = now_ms
-        self._pending: list[Fetched] = []
-        self._stored = False
-
-    def add(self, fetched: Fetched) -> None:
-        """Take what was fetched; store all that is gathered once it is enough."""
-        self._pending.append(fetched)
-        if sum(len(each.frame) for each in self._pending) >= _ROWS_PER_WRITE:
-            self._flush()
-
-    def settle(self) -> bool:
-        """Store what is gathered; return whether anything was stored since this was last asked."""
-        self._flush()
-        stored, self._stored = self._stored, False
-        return stored
-
-    def _flush(self) -> None:
-        if not self._pending and self.rules is None:
-            return
-        write = SyncWrite(self._identity, self.rules, tuple(self._pending), self._now_ms)
-        for fetched, changed in zip(write.fetched, self._store.write_sync(write), strict=True):
-            before = self.changed.get(fetched.series.kind, Upserted(0, 0))
-            self.changed[fetched.series.kind] = Upserted(*map(sum, zip(before, changed, strict=True)))
-        self._pending.clear()
-        self.rules = None
-        self._stored = True
-
-
 def _series_plans(symbol: str, timeframe: Timeframe, start_ms: int, now_ms: int) -> list[_SeriesPlan]:
     # A candle is closed at `now_ms` if it opens before the one that contains `now_ms`.
     candles = Window(timeframe.floor(start_ms + timeframe.ms - 1), timeframe.floor(now_ms))
@@ -362,28 +243,3 @@ def _hole_windows(plan: _SeriesPlan, status: SeriesStatus) -> tuple[Window, ...]
 
 def _is_over(asked_ms: int, now_ms: int, period_ms: int) -> bool:
     return asked_ms // period_ms < now_ms // period_ms
-
-
-def _report(
-    symbol: str,
-    timeframe: Timeframe,
-    now_ms: int,
-    changed: dict[SeriesKind, Upserted],
-    candles: SeriesStatus,
-) -> SyncReport:
-    counts = {kind: changed.get(kind, Upserted(0, 0)) for kind in SeriesKind}
-    return SyncReport(
-        symbol=symbol,
-        timeframe=timeframe,
-        new_candles=counts[SeriesKind.OHLCV].new,
-        revised_candles=counts[SeriesKind.OHLCV].revised,
-        quarantined_rows=sum(count.quarantined for count in counts.values()),
-        mark_klines=counts[SeriesKind.MARK].new,
-        index_klines=counts[SeriesKind.INDEX].new,
-        funding_events=counts[SeriesKind.FUNDING].new,
-        open_interest_rows=counts[SeriesKind.OPEN_INTEREST].new,
-        first_ts_open=candles.span.first_ts if candles.span else None,
-        last_ts_open=candles.span.last_ts if candles.span else None,
-        gap_bars=sum(gap.bars for gap in candles.gaps),
-        now_ms=now_ms,
-    )

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine.errors import ExchangeError, ExchangeUnavailable
-from engine.market_data.sync import MarketSync, SyncProgress, SyncReport, SyncStopped
+from engine.market_data.sync import MarketSync
+from engine.market_data.sync_report import SyncProgress, SyncReport, SyncStopped
 from engine.timeframes import Timeframe
 
 _SYMBOLS_AT_ONCE = 4

@@ -12,6 +12,8 @@ from engine.sandbox.catalogue import Instrument
 from engine.sandbox.noise import IntArray
 from engine.timeframes import MINUTE_MS, Timeframe
 
+PREMIUM_UNITS = 10**6
+
 
 @dataclass(frozen=True)
 class CandleRows:
@@ -82,6 +84,22 @@ class CandleRows:
             mark_close=index_close,
         )
 
+    def with_premium(self) -> CandleRows:
+        """Return these one-minute candles with the premium index where the mark price was, in millionths.
+
+        The premium is how far the mark stands above the index; it is known at a minute's open and close.
+        """
+        index = self.with_index()
+        opens = (self.mark_open - index.mark_open) * PREMIUM_UNITS // index.mark_open
+        closes = (self.mark_close - index.mark_close) * PREMIUM_UNITS // index.mark_close
+        return replace(
+            self,
+            mark_open=opens,
+            mark_high=np.maximum(opens, closes),
+            mark_low=np.minimum(opens, closes),
+            mark_close=closes,
+        )
+
     def so_far(self, elapsed_ms: int) -> CandleRows:
         """Return this one one-minute candle as it stands `elapsed_ms` after its open.
 
@@ -122,16 +140,15 @@ class CandleRows:
             }
         )
 
-    def mark(self, instrument: Instrument) -> pd.DataFrame:
-        """Return the candles of the mark price as a frame in USDT."""
-        ticks = instrument.ticks_per_unit
+    def mark(self, units: int) -> pd.DataFrame:
+        """Return the candles of what stands for the mark price, `units` of which make 1."""
         return pd.DataFrame(
             {
                 "ts_open": self.ts_open,
-                "open": self.mark_open / ticks,
-                "high": self.mark_high / ticks,
-                "low": self.mark_low / ticks,
-                "close": self.mark_close / ticks,
+                "open": self.mark_open / units,
+                "high": self.mark_high / units,
+                "low": self.mark_low / units,
+                "close": self.mark_close / units,
             }
         )
 

@@ -148,6 +148,12 @@ class ConditionedMarket:
         """Return candles of the index price, of the time in which the symbol traded."""
         return self._candles(self._market.index_klines, symbol, timeframe, window, now_ms)
 
+    def premium_klines(
+        self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int
+    ) -> pd.DataFrame:
+        """Return candles of the premium index, of the time in which the symbol traded."""
+        return self._candles(self._market.premium_klines, symbol, timeframe, window, now_ms)
+
     def funding(self, symbol: str, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return funding events, at the interval in force at each."""
         listed_from, listed_to = self._listed(symbol)

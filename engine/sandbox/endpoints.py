@@ -15,6 +15,7 @@ from engine.sandbox.calendar_months import MONTH, month_floor, monthly_klines
 from engine.sandbox.catalogue import Instrument, InstrumentStatus, trading_symbols
 from engine.sandbox.clock import Clock
 from engine.sandbox.protocol import KlineSource, Market, RowWindow
+from engine.sandbox.recent_trades import recent_trade_rows
 from engine.sandbox.tickers import ticker_row
 from engine.sandbox.windows import ParameterError, funding_window, kline_window, open_interest_window
 from engine.sandbox.wire import (
@@ -67,6 +68,19 @@ class MarketEndpoints:
     def index_klines(self, parameters: Mapping[str, str]) -> Answer:
         """Return candles of the index price."""
         return self._candles(parameters, self._market.index_klines)
+
+    def premium_klines(self, parameters: Mapping[str, str]) -> Answer:
+        """Return candles of the premium index; only perpetuals have one."""
+        if not self._instrument(parameters).has_funding:
+            raise ParameterError(_NO_SUCH_SYMBOL)
+        return self._candles(parameters, self._market.premium_klines)
+
+    def recent_trades(self, parameters: Mapping[str, str]) -> Answer:
+        """Return the newest trades: default 500, at most 1,000."""
+        _require_linear(parameters, required=True)
+        instrument, limit = self._instrument(parameters), _limit(parameters, 500, 1000)
+        rows = recent_trade_rows(self._market, instrument, limit, self._clock())
+        return {"category": "linear", "list": rows}
 
     def _candles(self, parameters: Mapping[str, str], source: KlineSource) -> Answer:
         instrument = self._instrument(parameters)
@@ -220,6 +234,8 @@ MARKET_PATHS: Mapping[str, Ask] = {
     "/v5/market/kline": MarketEndpoints.klines,
     "/v5/market/mark-price-kline": MarketEndpoints.mark_klines,
     "/v5/market/index-price-kline": MarketEndpoints.index_klines,
+    "/v5/market/premium-index-price-kline": MarketEndpoints.premium_klines,
+    "/v5/market/recent-trade": MarketEndpoints.recent_trades,
     "/v5/market/funding/history": MarketEndpoints.funding_history,
     "/v5/market/open-interest": MarketEndpoints.open_interest,
     "/v5/market/instruments-info": MarketEndpoints.instruments_info,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import Enum
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from engine.errors import ConfigurationError
-from engine.sandbox.candle_rows import CandleRows, join
+from engine.sandbox.candle_rows import PREMIUM_UNITS, CandleRows, join
 from engine.sandbox.catalogue import CATALOGUE, Instrument
 from engine.sandbox.daily_path import (
     FUNDING_EVENTS_PER_DAY,
@@ -54,6 +55,14 @@ TEMPERS: Final = {
 _CACHED_MINUTE_DAYS = 96  # about 13 MB
 _CACHED_QUARTER_HOUR_DAYS = 6000  # about 50 MB: sixteen symbol-years
 _INTEREST_STEP = Timeframe.M5
+
+
+class _Shown(Enum):
+    """What stands in the place of the mark price."""
+
+    MARK = "mark"
+    INDEX = "index"
+    PREMIUM = "premium"
 
 
 class GeneratedMarket:
@@ -101,11 +110,19 @@ class GeneratedMarket:
 
     def mark_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return candles of the mark price; the bar that contains `now_ms` is aggregated so far."""
-        return self._candles(symbol, timeframe, window, now_ms).mark(self.instruments[symbol])
+        units = self.instruments[symbol].ticks_per_unit
+        return self._candles(symbol, timeframe, window, now_ms).mark(units)
 
     def index_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return candles of the index price; the bar that contains `now_ms` is aggregated so far."""
-        return self._candles(symbol, timeframe, window, now_ms, index=True).mark(self.instruments[symbol])
+        units = self.instruments[symbol].ticks_per_unit
+        return self._candles(symbol, timeframe, window, now_ms, _Shown.INDEX).mark(units)
+
+    def premium_klines(
+        self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int
+    ) -> pd.DataFrame:
+        """Return candles of the premium index; the bar that contains `now_ms` is aggregated so far."""
+        return self._candles(symbol, timeframe, window, now_ms, _Shown.PREMIUM).mark(PREMIUM_UNITS)
 
     def funding(self, symbol: str, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return funding events at 00:00, 08:00 and 16:00 UTC, settled by `now_ms`."""
@@ -130,28 +147,33 @@ class GeneratedMarket:
         return pd.DataFrame({"ts": ts, "open_interest": np.concatenate(values)})
 
     def _candles(
-        self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int, *, index: bool = False
+        self,
+        symbol: str,
+        timeframe: Timeframe,
+        window: RowWindow,
+        now_ms: int,
+        shown: _Shown = _Shown.MARK,
     ) -> CandleRows:
-        """Return candles; with `index`, the index price stands where the mark price would."""
+        """Return candles with what is `shown` where the mark price would stand."""
         newest = timeframe.floor(min(now_ms, MARKET_END_MS - 1))
         opens = _grid(timeframe.floor(MARKET_START_MS), timeframe.ms, window, newest)
         if len(opens) == 0:
-            return self._minutes(symbol, 0, index).between(0, 0)
+            return self._minutes(symbol, 0, shown).between(0, 0)
         start, end = int(opens[0]), int(opens[-1]) + timeframe.ms
-        return self._rows(symbol, timeframe, start, min(end, now_ms + 1, MARKET_END_MS), now_ms, index)
+        return self._rows(symbol, timeframe, start, min(end, now_ms + 1, MARKET_END_MS), now_ms, shown)
 
     def _rows(
-        self, symbol: str, timeframe: Timeframe, start: int, end: int, now_ms: int, index: bool
+        self, symbol: str, timeframe: Timeframe, start: int, end: int, now_ms: int, shown: _Shown
     ) -> CandleRows:
         """Return the candles of `timeframe` that open in [start, end), made of what is known at `now_ms`."""
         coarse = timeframe.ms >= Timeframe.M15.ms
         settled = min(end, Timeframe.M15.floor(now_ms)) if coarse else start
         parts = [
-            self._quarter_hours(symbol, day, index).between(start, settled) for day in _days(start, settled)
+            self._quarter_hours(symbol, day, shown).between(start, settled) for day in _days(start, settled)
         ]
         fine_start = max(start, settled)
         parts += [
-            self._minutes(symbol, day, index).between(fine_start, end) for day in _days(fine_start, end)
+            self._minutes(symbol, day, shown).between(fine_start, end) for day in _days(fine_start, end)
         ]
         rows = join(parts)
         open_of_last = int(rows.ts_open[-1])
@@ -167,9 +189,11 @@ class GeneratedMarket:
     def _make_path(self, symbol: str) -> DailyPath:
         return daily_path(self.seed, self.instruments[symbol], TEMPERS[symbol], self._common)
 
-    def _make_minutes(self, symbol: str, day: int, index: bool) -> CandleRows:
-        if index:
-            return self._minutes(symbol, day, False).with_index()
+    def _make_minutes(self, symbol: str, day: int, shown: _Shown) -> CandleRows:
+        if shown is _Shown.INDEX:
+            return self._minutes(symbol, day, _Shown.MARK).with_index()
+        if shown is _Shown.PREMIUM:
+            return self._minutes(symbol, day, _Shown.MARK).with_premium()
         return minute_block(
             self.seed,
             self.instruments[symbol],
@@ -179,8 +203,8 @@ class GeneratedMarket:
             MARKET_START_MS + day * DAY_MS,
         )
 
-    def _make_quarter_hours(self, symbol: str, day: int, index: bool) -> CandleRows:
-        return self._minutes(symbol, day, index).aggregate(Timeframe.M15)
+    def _make_quarter_hours(self, symbol: str, day: int, shown: _Shown) -> CandleRows:
+        return self._minutes(symbol, day, shown).aggregate(Timeframe.M15)
 
     def _interest_of_day(self, symbol: str, day: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Return open interest in base coin at the 288 five-minute marks of `day`, on the quantity grid."""

@@ -34,7 +34,7 @@ class RowWindow:
 
 
 KlineSource = Callable[[str, Timeframe, RowWindow, int], pd.DataFrame]
-"""Gives the candles of one price: of the last, the mark or the index price."""
+"""Gives the candles of one price: of the last, the mark or the index price, or of the premium index."""
 
 
 class Market(Protocol):
@@ -42,7 +42,7 @@ class Market(Protocol):
 
     Frames are sorted by time, oldest first, and hold nothing that was not known at `now_ms`: the bar that
     contains it is aggregated so far. Columns: `ts_open`, `open`, `high`, `low`, `close`, `volume`, `turnover`
-    for candles (mark and index klines without the last two), `ts` and `funding_rate`, `ts` and
+    for candles (mark, index and premium klines without the last two), `ts` and `funding_rate`, `ts` and
     `open_interest`. A symbol is one of `instruments`.
     """
 
@@ -71,6 +71,12 @@ class Market(Protocol):
 
     def index_klines(self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return candles of the index price."""
+        ...
+
+    def premium_klines(
+        self, symbol: str, timeframe: Timeframe, window: RowWindow, now_ms: int
+    ) -> pd.DataFrame:
+        """Return candles of the premium index: how far the mark price stands above the index, a fraction."""
         ...
 
     def funding(self, symbol: str, window: RowWindow, now_ms: int) -> pd.DataFrame:

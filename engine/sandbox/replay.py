@@ -110,6 +110,16 @@ class ReplayMarket:
         """Return recorded index-price candles; the bar that contains `now_ms` as in `klines`."""
         return _recorded(self._files.indices, symbol, timeframe, window, now_ms, MARK_COLUMNS)
 
+    def premium_klines(
+        self,
+        symbol: str,  # noqa: ARG002 - nobody records it
+        timeframe: Timeframe,  # noqa: ARG002
+        window: RowWindow,  # noqa: ARG002
+        now_ms: int,  # noqa: ARG002
+    ) -> pd.DataFrame:
+        """Return nothing: a folder holds no premium index."""
+        return _empty(MARK_COLUMNS)
+
     def funding(self, symbol: str, window: RowWindow, now_ms: int) -> pd.DataFrame:
         """Return recorded funding events up to `now_ms`."""
         frame = self._files.funding.get(symbol, _empty(FUNDING_COLUMNS))

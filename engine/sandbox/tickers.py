@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from engine.sandbox.catalogue import Instrument
 from engine.sandbox.protocol import KlineSource, Market, RowWindow
 from engine.sandbox.wire import number
@@ -69,13 +71,18 @@ def ticker_row(market: Market, instrument: Instrument, now_ms: int) -> dict[str,
     }
 
 
-def _last_day(market: Market, symbol: str, now_ms: int) -> Any:
-    window = RowWindow(now_ms - DAY_MS + 1, now_ms, 1441)
+def finest_timeframe(market: Market, symbol: str, now_ms: int) -> Timeframe:
+    """Return the shortest timeframe of which the market has candles of the last 24 hours; 1m if none."""
+    window = RowWindow(now_ms - DAY_MS + 1, now_ms, 1)
     for timeframe in Timeframe:
-        frame = market.klines(symbol, timeframe, window, now_ms)
-        if len(frame) > 0:
-            return frame
-    return frame
+        if len(market.klines(symbol, timeframe, window, now_ms)) > 0:
+            return timeframe
+    return Timeframe.M1
+
+
+def _last_day(market: Market, symbol: str, now_ms: int) -> pd.DataFrame:
+    timeframe = finest_timeframe(market, symbol, now_ms)
+    return market.klines(symbol, timeframe, RowWindow(now_ms - DAY_MS + 1, now_ms, 1441), now_ms)
 
 
 def _newest_close(source: KlineSource, symbol: str, now_ms: int) -> float | None:

@@ -28,8 +28,9 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
     A symbol the exchange does not list or serve does not stop the others; an exchange that does not answer
     stops all.
     """
-    from engine.market_data.sync import MarketSync, SyncProgress
+    from engine.market_data.sync import MarketSync
     from engine.market_data.sync_many import Partition, sync_partitions
+    from engine.market_data.sync_report import SyncProgress
 
     symbols, timeframes = _chosen(asked, context.settings)
     store, client = market_store(context.settings), market_client(context.settings)

@@ -18,7 +18,8 @@ def market_store(settings: TradeSettings) -> HistoricalDataStore:
     from engine.market_data.duckdb_file import connection_factory
     from engine.market_data.store import HistoricalDataStore
 
-    return HistoricalDataStore(connection_factory(settings.market_database))
+    filled_by = "trade data import" if settings.exchange is Exchange.IMPORTED else "trade sync"
+    return HistoricalDataStore(connection_factory(settings.market_database, filled_by=filled_by))
 
 
 def promotion_ledger(settings: TradeSettings) -> PromotionLedger:

@@ -20,7 +20,8 @@ from engine.exchange.client import BybitMarketClient
 from engine.exchange.limits import RequestLimit, SharedRequestLimiter
 from engine.market_data.duckdb_file import connection_factory
 from engine.market_data.store import HistoricalDataStore
-from engine.market_data.sync import USUAL_KINDS, MarketSync, SyncReport
+from engine.market_data.sync import USUAL_KINDS, MarketSync
+from engine.market_data.sync_report import SyncReport
 from engine.market_data.tables import SeriesKind
 from engine.timeframes import HOUR_MS, MINUTE_MS, Timeframe, parse_utc
 

@@ -180,7 +180,7 @@ def test_a_bayesian_search_is_asked_for_again_with_more_trials_and_goes_on(synce
         (("--search", "bayesian", "--objective", "sharpe"), "--trials 200"),
         (("--search", "bayesian", "--objective", "sharp", "--trials", "9"), "did you mean sharpe"),
         (("--search", "bayesian", "--objective", "trades", "--trials", "9"), "neither higher nor lower"),
-        (("--search", "bayesian", "--objective", "sharpe", "--trials", "10001"), "ask for fewer"),
+        (("--search", "bayesian", "--objective", "sharpe", "--trials", "5001"), "ask for fewer"),
         (("--search", "random", "--objective", "sharpe", "--trials", "9"), "rank them with --by sharpe"),
         (("--trials", "9"), "--search random or --search bayesian"),
         (("--search", "bayes"), "'grid', 'random' or 'bayesian'"),

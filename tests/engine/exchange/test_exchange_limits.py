@@ -6,6 +6,7 @@ import signal
 import struct
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,8 +14,14 @@ from exchange_answers import Waits
 
 from engine.errors import ExchangeUnavailable
 from engine.exchange import limits
+from engine.exchange.client import BybitMarketClient
 from engine.exchange.limits import MARKET_LIMIT, RequestLimit, SharedRequestLimiter
+from engine.sandbox.market import GeneratedMarket
+from engine.sandbox.rate_limit import RateLimit
+from engine.sandbox.running import FrozenClock, SandboxServer
+from engine.timeframes import parse_utc
 
+NOW = parse_utc("2025-03-01")
 TEN_IN_FIVE = RequestLimit(requests=10, period_s=5.0)
 
 
@@ -152,3 +159,14 @@ def test_processes_share_it_and_one_that_is_killed_blocks_nobody(tmp_path):
     # what wakes up late lies in the next period: one for each worker
     assert most_in_any(seen, 0.45) <= 20 + 3
     assert seen.max() - seen.min() >= 0.9
+
+
+def test_an_exchange_that_bans_for_one_request_too_many_never_has_to(tmp_path):
+    # six times as many requests as the limit lets through in one period, from four threads
+    enforced = RateLimit(requests=40, window_s=0.4, ban_s=600.0)
+    with SandboxServer(GeneratedMarket(seed=7), now_ms=FrozenClock(NOW), limit=enforced) as server:
+        limiter = SharedRequestLimiter(tmp_path / "limit", RequestLimit(requests=34, period_s=0.5))
+        client = BybitMarketClient(server.url, limiter=limiter)
+        with ThreadPoolExecutor(4) as threads:
+            answers = [threads.submit(client.server_time_ms) for _ in range(240)]
+        assert {answer.result() for answer in answers} == {NOW}

@@ -15,7 +15,8 @@ from engine.exchange.client import BybitMarketClient
 from engine.exchange.timing import Timing
 from engine.market_data.duckdb_file import connection_factory
 from engine.market_data.store import HistoricalDataStore
-from engine.market_data.sync import MarketSync, SyncProgress
+from engine.market_data.sync import MarketSync
+from engine.market_data.sync_report import SyncProgress
 from engine.sandbox.conditions import ConditionedMarket
 from engine.sandbox.faults import FaultPlan, Scripted
 from engine.sandbox.market import GeneratedMarket

@@ -10,7 +10,7 @@ _SMALL = {
     "engine.exchange.client._FUNDING_PAGE": 12,
     "engine.exchange.client._INTEREST_PAGE": 25,
     "engine.market_data.sync._CHUNK_BARS": 130,
-    "engine.market_data.sync._ROWS_PER_WRITE": 200,
+    "engine.market_data.sync_writer._ROWS_PER_WRITE": 200,
 }
 
 

@@ -75,7 +75,7 @@ def test_a_first_sync_stores_all_that_the_exchange_has(trial):
 
 def test_a_sync_that_stores_as_it_goes_reports_and_heals_the_same(recording, tmp_path, monkeypatch):
     # every answer is stored at once, so nothing is left to store at the end
-    monkeypatch.setattr("engine.market_data.sync._ROWS_PER_WRITE", 1)
+    monkeypatch.setattr("engine.market_data.sync_writer._ROWS_PER_WRITE", 1)
     with running_trial(recording, connection_factory(tmp_path / "market.duckdb", timeout_s=20)) as trial:
         report = trial.sync()
     assert (report.first_ts_open, report.last_ts_open) == (hour(0), hour(BARS - 1))

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rules_market import NAMES, TIMEFRAMES
 from rules_random import CALENDAR, MEANS, MINUTE, MS_OF, ROLE_OF, frames, rules
@@ -228,9 +229,7 @@ def held(setups: dict[str, Any], rule: Any, store: MultiTFFeedStore) -> list[boo
     return evaluate(condition, store).tolist()
 
 
-@settings(max_examples=300, deadline=None)
-@given(drawn=rules(), bars=frames())
-def test_compiled_arrays_agree_with_the_interpreter(drawn, bars):
+def agrees(drawn: tuple[dict[str, Any], Any], bars: dict[str, pd.DataFrame]) -> None:
     setups, rule = drawn
     with np.errstate(invalid="ignore"):  # the histories hold infinities on purpose
         store = feeds(bars)
@@ -240,10 +239,9 @@ def test_compiled_arrays_agree_with_the_interpreter(drawn, bars):
         assert held(setups, {"not": rule}, store) == [one is False for one in expected]
 
 
-@settings(max_examples=100, deadline=None)
-@given(drawn=rules(), bars=frames(), data=st.data())
-def test_later_bars_change_nothing(drawn, bars, data):
-    """Cut where the first so many exec bars have closed; what closes later is not there at all."""
+def later_bars_change_nothing(
+    drawn: tuple[dict[str, Any], Any], bars: dict[str, pd.DataFrame], data: st.DataObject
+) -> None:
     kept = data.draw(st.integers(1, len(bars["exec"])))
     end = int(bars["exec"]["ts_open"].iloc[kept - 1]) + MS_OF["exec"]
     cut = {role: frame[frame["ts_open"] + MS_OF[role] <= end] for role, frame in bars.items()}
@@ -251,3 +249,30 @@ def test_later_bars_change_nothing(drawn, bars, data):
     cut = {role: frame if len(frame) else bars[role].iloc[:1] for role, frame in cut.items()}
     with np.errstate(invalid="ignore"):
         assert held(*drawn, feeds(cut)) == held(*drawn, feeds(bars))[:kept]
+
+
+@settings(max_examples=120, deadline=None)
+@given(drawn=rules(), bars=frames())
+def test_compiled_arrays_agree_with_the_interpreter(drawn, bars):
+    agrees(drawn, bars)
+
+
+@settings(max_examples=50, deadline=None)
+@given(drawn=rules(), bars=frames(), data=st.data())
+def test_later_bars_change_nothing(drawn, bars, data):
+    """Cut where the first so many exec bars have closed; what closes later is not there at all."""
+    later_bars_change_nothing(drawn, bars, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(drawn=rules(), bars=frames())
+def test_many_compiled_arrays_agree_with_the_interpreter(drawn, bars):
+    agrees(drawn, bars)
+
+
+@pytest.mark.slow
+@settings(max_examples=700, deadline=None, suppress_health_check=list(HealthCheck))
+@given(drawn=rules(), bars=frames(), data=st.data())
+def test_later_bars_change_nothing_of_many(drawn, bars, data):
+    later_bars_change_nothing(drawn, bars, data)

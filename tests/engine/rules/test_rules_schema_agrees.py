@@ -41,7 +41,7 @@ def breaks(signal_rules: dict[str, Any]) -> bool:
     return bool(faults(signal_rules, RULES, SCHEMA))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(drawn=rules())
 def test_what_the_parser_takes_fits_the_schema(drawn):
     setups, rule = drawn

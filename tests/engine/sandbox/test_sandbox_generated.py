@@ -93,6 +93,17 @@ def test_every_timeframe_is_the_aggregate_of_one_minute(market, symbol, timefram
     assert traded["turnover"].sum() == pytest.approx(minutes["turnover"].sum(), rel=1e-12)
 
 
+@pytest.mark.parametrize("timeframe", [Timeframe.M5, Timeframe.M15, Timeframe.H4, Timeframe.D1])
+def test_index_and_premium_add_up_too(market, timeframe):
+    window = span(parse_utc("2024-05-03"), parse_utc("2024-05-05"))
+    for source in (market.index_klines, market.premium_klines):
+        candles = source("ETHUSDT", timeframe, window, NOW)
+        expected = aggregated(source("ETHUSDT", Timeframe.M1, window, NOW), timeframe)
+        pd.testing.assert_frame_equal(
+            candles[["open", "high", "low", "close"]], expected.reset_index(drop=True), check_exact=True
+        )
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     symbol=symbols,

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 import requests
 
-from engine.timeframes import HOUR_MS, format_utc, parse_utc
+from engine.timeframes import HOUR_MS, MINUTE_MS, format_utc, parse_utc
 
 NOW = parse_utc("2025-07-01T10:07:31")
 
@@ -214,6 +214,38 @@ def test_the_index_price_is_a_price_of_its_own(market):
         assert newer[1] == older[4]
         assert float(newer[3]) <= min(float(newer[1]), float(newer[4]))
         assert float(newer[2]) >= max(float(newer[1]), float(newer[4]))
+
+
+def test_the_premium_index_is_a_share_and_only_of_perpetuals(market, refusal):
+    window = {"interval": "1", "limit": 100}
+    premium = market("premium-index-price-kline", **window)["list"]
+    assert {len(row) for row in premium} == {5}
+    mark, index = (market(f"{kind}-price-kline", **window)["list"] for kind in ("mark", "index"))
+    assert [row[0] for row in premium] == [row[0] for row in mark]
+    for share, above, below in zip(premium, mark, index, strict=True):
+        expected = float(above[1]) / float(below[1]) - 1
+        assert float(share[1]) == pytest.approx(expected, abs=1e-6)
+    assert min(float(row[3]) for row in premium) < 0 < max(float(row[2]) for row in premium)
+    assert refusal("premium-index-price-kline", symbol="BTCUSDT-30DEC39", interval="1")[0] == 10001
+
+
+def test_trades_add_up_to_the_candles(market):
+    rows = market("recent-trade")["list"]
+    assert len(rows) == 500
+    assert len(market("recent-trade", limit=5000)["list"]) == 1000
+    assert set(rows[0]) == {
+        *("execId", "symbol", "price", "size", "side", "time", "isBlockTrade", "isRPITrade", "seq")
+    }
+    trade_times = [int(row["time"]) for row in rows]
+    assert trade_times == sorted(trade_times, reverse=True)
+    assert trade_times[0] == NOW
+    assert len({row["execId"] for row in rows}) == len(rows)
+    for candle in market("kline", interval="1", limit=100)["list"]:
+        ts_open = int(candle[0])
+        inside = [row for row in rows if ts_open <= int(row["time"]) < ts_open + MINUTE_MS][::-1]
+        prices = [float(row["price"]) for row in inside]
+        assert [prices[0], max(prices), min(prices), prices[-1]] == [float(part) for part in candle[1:5]]
+        assert sum(float(row["size"]) for row in inside) == pytest.approx(float(candle[5]))
 
 
 def test_a_wrong_method_is_400_and_a_get_with_a_body_403(server):

@@ -1,8 +1,8 @@
 """The shape of every answer: key by key and type by type what Bybit's recorded answers have.
 
 The shapes are typed in from the examples of bybit-exchange/docs at 072c197d (2026-07-24), pages market/kline,
-mark-kline, index-kline, history-fund-rate, open-interest, instrument, risk-limit and tickers; instruments
-also from ccxt's capture of 2025.
+mark-kline, index-kline, premium-index-kline, recent-trade, history-fund-rate, open-interest, instrument,
+risk-limit and tickers; instruments also from ccxt's capture of 2025.
 """
 
 import re
@@ -58,13 +58,29 @@ def test_the_envelope(session):
 
 
 @pytest.mark.parametrize(
-    ("method", "columns"), [("get_kline", 7), ("get_mark_price_kline", 5), ("get_index_price_kline", 5)]
+    ("method", "columns"),
+    [
+        ("get_kline", 7),
+        ("get_mark_price_kline", 5),
+        ("get_index_price_kline", 5),
+        ("get_premium_index_price_kline", 5),
+    ],
 )
 def test_candles(session, method, columns):
     result = getattr(session, method)(**ASKED, interval=60)["result"]
     assert list(result) == ["symbol", "category", "list"]
     assert shape(result) == {**texts("symbol", "category"), "list": [["str"]]}
     assert {len(row) for row in result["list"]} == {columns}
+
+
+def test_trades(session):
+    result = session.get_public_trade_history(**ASKED)["result"]
+    row = {
+        **texts("execId", "symbol", "price", "size", "side", "time", "seq"),
+        "isBlockTrade": "bool",
+        "isRPITrade": "bool",
+    }
+    assert shape(result) == {"category": "str", "list": [row]}
 
 
 def test_funding(session):
