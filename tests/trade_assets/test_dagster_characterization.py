@@ -268,6 +268,83 @@ def test_a_step_is_tried_again_only_where_the_failure_allows_it():
     assert tries == [True, True, False]
 
 
+def test_a_step_can_go_on_without_a_partition_whose_check_failed():
+    """Relied on in partitioned.py: _make_all; a verdict that does not say it blocks fails nothing."""
+
+    def body(context):
+        yield dg.Output(1)
+        yield dg.AssetCheckEvaluation(
+            asset_key=ASSET, check_name="gate", passed=False, blocking=False, partition="A|15m"
+        )
+        yield check_output(context)
+
+    result = run(graph(body, io=Memory(only=["A|1h"])), ends=("A|1h", "A|15m"))
+    assert result.success
+    assert {key for key in made(result) if key[0] == "asset"} == {("asset", "A|1h")}
+    assert [(each.partition, each.passed) for each in result.get_asset_check_evaluations()] == [
+        ("A|15m", False)
+    ]
+
+
+def test_what_was_given_before_a_step_failed_is_recorded():
+    """Relied on in partitioned.py: _make_all; the last step stores what it made, and then fails."""
+
+    def body(context):
+        yield dg.Output(1)
+        raise dg.Failure("the rest", allow_retries=False)
+
+    memory = Memory(only=["A|1h"])
+    result = run(graph(body, io=memory), ends=("A|1h", "A|15m"), asset_selection=[ASSET])
+    assert not result.success
+    assert memory.written == [1]
+    assert made(result) == {("asset", "A|1h")}
+
+
+def test_a_run_knows_its_steps_by_the_keys_of_their_assets():
+    """Relied on in partitioned.py: _is_in_run."""
+    seen = []
+
+    def body(context):
+        seen.append(sorted(context.run.step_keys_to_execute))
+        yield check_output(context)
+
+    run(graph(body), at="A|1h")
+    run(graph(body), at="A|1h", asset_selection=[ASSET])
+    assert seen == [["asset", "downstream"], ["asset"]]
+    assert dg.AssetKey(["cards", "a", "b"]).to_python_identifier() == "cards__a__b"
+
+
+def test_a_tag_can_be_given_to_a_run_that_is_going_on():
+    """Relied on in not_made.py."""
+
+    def body(context):
+        context.instance.add_run_tags(context.run.run_id, {"trade/note": "{}"})
+        yield check_output(context)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run(graph(body), at="A|1h", instance=instance)
+        assert instance.get_run_by_id(result.run_id).tags["trade/note"] == "{}"
+
+
+def test_runs_are_found_by_any_of_several_keys():
+    """Relied on in run_outcomes.py: outcome_of."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        for key in ("one", "two", "three"):
+            instance.add_run(
+                dg.DagsterRun(job_name="job", run_id=f"run-{key}", tags={"dagster/run_key": key})
+            )
+        wanted = dg.RunsFilter(tags={"dagster/run_key": ["one", "three"]})
+        assert {run.run_id for run in instance.get_runs(wanted)} == {"run-one", "run-three"}
+
+
+def test_a_verdict_outside_of_a_run_is_stored_for_its_partition():
+    """Relied on in freshness_sensor.py: the events of a sensor."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.report_runless_asset_event(evaluation("A|1h", passed=False))
+        (record,) = instance.event_log_storage.get_asset_check_execution_history(CHECK.key, limit=9)
+        assert (record.partition, record.status.value) == ("A|1h", "FAILED")
+
+
 def test_whole_numbers_of_numpy_are_refused_as_metadata():
     """Relied on in metadata.py: number."""
     with pytest.raises(DagsterInvalidMetadata):
