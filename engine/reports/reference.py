@@ -18,8 +18,10 @@ from engine.features.registry import FAMILIES, INDICATORS
 from engine.features.spec import OTHER, SOURCE, IndicatorSpec
 from engine.idea_card.features import CALENDAR_FIELDS, DERIVATIVE_INPUTS, PRICES
 from engine.idea_card.position_state import PositionState
+from engine.idea_card.signal_rules import SignalRules
 from engine.rules.language import GROUP_CLASSES, LEAF_CLASSES
 from engine.rules.operands import CALCULATIONS
+from engine.rules.tags import Tagged
 
 _CALENDAR = {
     "hour": "hour of the exec bar's close, 0 to 23",
@@ -44,6 +46,28 @@ _MEANING = {
     "mark_low": "low of the bar's mark kline, USDT",
     "mark_close": "close of the bar's mark kline, USDT",
 }
+
+_POSITION = {
+    PositionState.BARS_IN_TRADE: "exec bars since the entry, the bar of the entry included",
+    PositionState.UNREALISED_R: "way of the close from the average entry price in units of the distance to "
+    "the first stop, above 0 a gain, before costs; missing without a stop",
+    PositionState.UNREALISED_PCT: "the same way, in percent of the average entry price",
+    PositionState.ENTRY_PRICE: "average price of the fills that entered the position, USDT",
+}
+_TAGS = """\
+```yaml
+captures: {atr_then: atr}
+entry_long:
+  tags:
+    deep: [[close, cross_above, bands.lower], [rsi, "<", 35]]
+    plain: [close, cross_above, bands.lower]
+exit_long:
+  tags:
+    mean: [close, ">=", bands.middle]
+    tired: {all: [[bars_in_trade, ">", 20], [unrealised_r, "<", 0.1]]}
+    far: [close, "<", {"-": [entry_price, {"*": [2, atr_then]}]}]
+```
+"""
 
 EXAMPLE_ENTRY = """\
 # engine/features/indicators/momentum.py
@@ -105,6 +129,7 @@ def reference_text() -> str:
         ["## Names", *_names()],
         ["## Conditions", *_conditions()],
         ["## Calculations", *_calculations()],
+        ["## Rules", *_rules()],
         ["## Indicators and market structure", _HOW_TO_READ],
         *([_title(family), *_entries(family)] for family in FAMILIES),
         ["## Where these differ from pandas-ta and TA-Lib", *_differences()],
@@ -135,10 +160,22 @@ def _names() -> Iterator[str]:
             *(f"| `{name}` | {_MEANING[name]} | yes |" for name in (*PRICES, *DERIVATIVE_INPUTS)),
             *(f"| `{name}` | {_CALENDAR[name]}, UTC, at the decision | no |" for name in CALENDAR_FIELDS),
             *(
-                f"| `{state.value}` | of the open position, in exit rules only | no |"
+                f"| `{state.value}` | {_POSITION[state]}; in exit rules only | no |"
                 for state in PositionState
             ),
         ]
+    )
+
+
+def _rules() -> Iterator[str]:
+    yield "### `tags`"
+    yield inspect.getdoc(Tagged) or ""
+    yield "### `captures`"
+    yield SignalRules.model_fields["captures"].description or ""
+    yield _TAGS
+    yield (
+        "Values of the open position and captured ones stand in comparisons, calculations, all/any/not and "
+        "setups of exit rules. Crossings, windows, sequences and scores look at the market only."
     )
 
 
