@@ -127,6 +127,19 @@ def test_values_as_people_write_them_get_the_right_advice(written, other, told):
         card_from_text(EXAMPLE.replace(written, other), "here")
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("schema_versoin: 2", "schema_version"),
+        ("paramters: {}", "parameters"),
+        ("symbol: [BTCUSDT]", "symbols"),
+    ],
+)
+def test_a_misspelt_key_of_the_file_gets_a_suggestion(written, meant):
+    with pytest.raises(CardError, match=f"is not a key of this block[\\s\\S]*did you mean {meant}\\?"):
+        card_from_text(f"{written}\n{EXAMPLE}", "here")
+
+
 def test_a_file_that_is_far_too_large_is_refused_before_it_is_read(tmp_path):
     path = tmp_path / "card.yaml"
     path.write_text("a: [" + "1," * 300_000 + "1]")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "idea_card"))
-from idea_card_example import REMOVED, changed, everything
+from idea_card_example import REMOVED, changed, everything, plain_example
 
 from engine.rules.schema import card_schema_text, write_card_schema
 
@@ -184,6 +184,12 @@ def test_a_card_with_every_block_fits_the_schema(schema):
 )
 def test_mistakes_in_the_orders_break_the_schema(where, value, schema):
     assert faults(changed(where, value, everything()), schema, schema) != []
+
+
+def test_an_editor_is_told_of_another_version_of_the_language(schema):
+    data = plain_example()
+    for version, faulty in ((2, False), (1, True), (3, True), ("2", True)):
+        assert bool(faults({"schema_version": version} | data, schema, schema)) is faulty
 
 
 def test_any_value_or_block_may_be_a_parameter(schema):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from engine.errors import CardError
 from engine.idea_card.card import IdeaCard
-from engine.idea_card.load import card_from_text
+from engine.idea_card.frozen import to_plain
+from engine.idea_card.load import card_from_text, space_from_text
 from engine.strategies.card_plan import load_plan, plan_card, replan
 
 SHIPPED = Path(__file__).resolve().parents[3] / "idea_cards" / "trend_pullback.yaml"
@@ -102,3 +104,45 @@ def test_a_card_without_a_plan_gets_none_from_another():
         replan(other(("length: 50", "length: 0")), PULLBACK)
     with pytest.raises(CardError, match="ema_slow"):
         replan(other(("  ema_slow: ", "  ema_other: ")), PULLBACK)
+
+
+FREE_EVERYWHERE = (
+    ("bars: 6, tf: exec", "bars: {param: bars}, tf: {param: role}"),
+    ('[stretch, ">", 2]', "[{param: what}, {param: operator}, {param: level}]"),
+    ("range_then: atr", "range_then: {param: captured}"),
+    ('[bars_in_trade, ">=", 24]', '[bars_in_trade, ">=", {param: bars}]'),
+    ("{setup: climax}", "{setup: {param: named}}"),
+    ('failed: [close, ">", top]', "failed: {param: failure}"),
+    ("{length: 24},                 tf: exec}", "{param: lengths}, tf: exec}"),
+    ("mode: short_only", "mode: {param: mode}"),
+)
+RANGES = """
+parameters:
+  bars: {default: 6, min: 3, max: 9, step: 3}
+  role: {default: exec, values: [exec]}
+  what: {default: stretch, values: [stretch, effort]}
+  operator: {default: ">", values: [">", ">="]}
+  level: {default: 2, min: 1.0, max: 4.0, log: 3}
+  captured: {default: atr, values: [atr, {"*": [2, atr]}]}
+  named: {default: climax, values: [climax]}
+  failure: {default: [close, ">", top], values: [[close, ">", top], [close, ">", {"*": [1.01, top]}]]}
+  lengths: {default: {length: 24}, values: [{length: 24}, {length: 48}]}
+  mode: {default: short_only, values: [short_only]}
+"""
+
+
+def test_any_value_of_setups_windows_captures_and_tags_may_be_a_parameter():
+    text = (SHIPPED.parent / "cookbook" / "blow_off.yaml").read_text()
+    for written, free in FREE_EVERYWHERE:
+        assert written in text
+        text = text.replace(written, free, 1)
+    made = space_from_text(text + RANGES, "free.yaml")
+    hashes = set()
+    for binding in made.sample(24, seed=5):
+        bound = plan_card(made.bind_complete(binding)).card
+        by_hand = text
+        for name, value in binding.items():
+            by_hand = by_hand.replace(f"{{param: {name}}}", json.dumps(to_plain(value)))
+        assert bound == card_from_text(by_hand, "by_hand.yaml")
+        hashes.add(bound.system_hash())
+    assert len(hashes) == 24
