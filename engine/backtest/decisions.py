@@ -64,7 +64,8 @@ def admitted(plan: CardPlan, history: History, window: Window, bits: SignalBits)
         if session.close_outside:
             bits = np.where(inside, bits, bits | _EXITS)
     cold = first_warm_bar(plan, history) - window.rows.start
-    if cold > 0:
+    # as a rule nothing holds before everything is known
+    if cold > 0 and bits[:cold].any():
         bits = bits.copy()
         bits[:cold] = 0
     return bits
@@ -84,9 +85,11 @@ def _verdicts(plan: CardPlan, history: History, columns: VisibleColumns, shared:
     count = len(history.bars(exec_timeframe))
 
     def evaluate() -> SignalBits:
-        bits: SignalBits = np.zeros(count, np.int8)
-        for rule, holds in evaluate_rules(plan.rules, shared).items():
-            np.bitwise_or(bits, holds.view(np.int8) * np.int8(_BIT_OF_RULE[rule]), out=bits)
+        found = evaluate_rules(plan.rules, shared)
+        each = [holds.view(np.int8) * np.int8(_BIT_OF_RULE[rule]) for rule, holds in found.items()]
+        bits: SignalBits = each[0] if each else np.zeros(count, np.int8)
+        for others in each[1:]:
+            np.bitwise_or(bits, others, out=bits)
         bits.flags.writeable = False
         return bits
 
