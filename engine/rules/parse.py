@@ -90,6 +90,8 @@ class _Parser(PositionReader):
                 did_you_mean(raw, self._setups) if self._setups else "write it under signal_rules.setups"
             )
             self.problem(where, "is no setup of this card", way_out, raw)
+            # any of them may be meant, and is not to be told as unused
+            self._used.update(self._setups)
             return None
         self._used.add(raw)
         if raw in self._being_read:

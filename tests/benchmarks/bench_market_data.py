@@ -62,6 +62,7 @@ def main() -> None:
             "gaps of a year": lambda: store.gaps("BTCUSDT", M1),
             "watermark of a year": lambda: store.watermark("BTCUSDT"),
             "coverage of three years": store.coverage,
+            "holes of three years, none there": store.holes,
             "heal a year": lambda: heal(year, marks, M1),
             "check a raw year": lambda: schema_failures(RAW_OHLCV(M1), year),
             "check a healed year": lambda: schema_failures(HEALED_OHLCV(M1, 0.01), healed),

@@ -158,7 +158,7 @@ def test_pitfall_24_a_page_of_funding_that_is_lost_leaves_no_silent_hole(trial, 
 # --- 25: an offline backtest opened a connection to the exchange
 
 # What asks an exchange; every other tool works without a network.
-ONLINE = {"data.sync", "demo.run", "pipeline.run", "universe.refresh"}
+ONLINE = {"data.heal", "data.sync", "demo.run", "pipeline.run", "universe.refresh"}
 # What a tool is given for the arguments it cannot do without, by their names.
 ARGUMENTS = {
     "at": "2025-02-01T12:00",
@@ -167,6 +167,7 @@ ARGUMENTS = {
     "files": ["exported"],
     "folder": "exported",
     "format": "layout",
+    "sql": "SELECT count(*) FROM ohlcv",
     "starting_equity_usdt": 10_000.0,
     "symbol": "BTCUSDT",
     "timeframe": "1h",
@@ -245,6 +246,7 @@ def stored_market(tmp_path_factory):
     return folder
 
 
+@pytest.mark.timeout(900)
 def test_pitfall_25_what_is_offline_opens_no_connection(stored_market):
     environment = {
         "TRADE_DATA": str(stored_market / "data"),
@@ -259,7 +261,7 @@ def test_pitfall_25_what_is_offline_opens_no_connection(stored_market):
         [sys.executable, "-c", PROGRAM, json.dumps([sorted(ONLINE), ARGUMENTS, MORE, COMMANDS])],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=800,
         env=environment,
         check=False,
         cwd=stored_market,

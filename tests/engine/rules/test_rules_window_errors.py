@@ -153,10 +153,10 @@ def refusal(setups: dict[str, Any], entry: Any) -> CardError:
 
 
 def test_a_misspelt_setup_is_told_with_the_one_that_is_meant():
-    [problem, unused] = refusal({"pullback": UP}, {"setup": "pullbck"}).problems
+    # which is not told as unused, too
+    [problem] = refusal({"pullback": UP}, {"setup": "pullbck"}).problems
     assert problem.key_path == "signal_rules.entry_long.setup"
     assert "mean pullback?" in problem.way_out
-    assert (unused.key_path, unused.problem) == ("signal_rules.setups.pullback", "is not used")
 
 
 def test_a_setup_that_is_not_used_is_told_even_if_it_uses_others():
@@ -230,9 +230,7 @@ signal_rules:
 
     setups = "signal_rules.setups"
     assert told == {
-        (line("steady:"), f"{setups}.steady"),
-        (line("ema_fsat"), f"{setups}.steady.holds_for.when[0]".replace("[0]", "[2]")),
-        (line("recent:"), f"{setups}.recent"),
+        (line("ema_fsat"), f"{setups}.steady.holds_for.when[2]"),
         (line("crosses"), f"{setups}.recent.occurred_within.when[0]"),
         (line("crosses"), f"{setups}.recent.occurred_within.when[1]"),
         (line("duration: 20m"), f"{setups}.recent.occurred_within.duration"),
