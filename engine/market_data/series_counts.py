@@ -29,6 +29,20 @@ def count_written(
         set_count(connection, series, span(connection, series))
 
 
+def count_appended(
+    connection: duckdb.DuckDBPyConnection, series: Series, first_ts: int, last_ts: int, rows: int
+) -> bool:
+    """Count rows between two times if all that is stored of `series` is before them; return whether it is.
+
+    One question to a small table in place of a look into the large one: most rows are new ones at the end.
+    """
+    ((counted,),) = connection.execute(
+        f"UPDATE series_counts SET last_ts = ?, rows = rows + ? WHERE {_OF_SERIES} AND last_ts < ?",
+        (last_ts, rows, *_key(series), first_ts),
+    ).fetchall()
+    return bool(counted)
+
+
 def set_count(connection: duckdb.DuckDBPyConnection, series: Series, stored: Span | None) -> None:
     """Put down what was counted of `series`, if it is not what is noted."""
     noted = connection.execute(

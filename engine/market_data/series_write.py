@@ -15,7 +15,7 @@ from engine.market_data.journal import Action, record
 from engine.market_data.quarantine import put_aside, value_lists
 from engine.market_data.row_checks import REPEATED, Flags, broken_rows
 from engine.market_data.series import ColumnArrays, Upserted, read_columns
-from engine.market_data.series_counts import count_written
+from engine.market_data.series_counts import count_appended, count_written
 from engine.market_data.tables import Series
 
 # Up to here values are passed one by one: handing DuckDB a table takes 2 ms, however small it is.
@@ -57,6 +57,10 @@ def upsert(
     times = given[series.kind.time_column]
     if not len(times):
         return Upserted(0, 0, aside)
+
+    if count_appended(connection, series, int(times[0]), int(times[-1]), len(times)):
+        _insert(connection, series, given)
+        return Upserted(len(times), 0, aside)
 
     stored = _stored_rows(connection, series, int(times[0]), int(times[-1]))
     stored_times = stored[series.kind.time_column]
