@@ -115,8 +115,8 @@ class TradeSettings:
 
     @property
     def request_limit_file(self) -> Path:
-        """Where all processes count their requests to Bybit, whose limit is one for all its hosts."""
-        return self.data_dir / "bybit_requests"
+        """Where all processes count their requests to the exchange. Bybit has one limit for all its hosts."""
+        return self.data_dir / ("sandbox_requests" if self.exchange is Exchange.SANDBOX else "bybit_requests")
 
     @property
     def promotion_database(self) -> Path:

@@ -7,7 +7,6 @@ from pathlib import Path
 from engine.exchange.breaker import process_breaker
 from engine.exchange.client import BybitMarketClient
 from engine.exchange.limits import SharedRequestLimiter
-from engine.exchange.session import is_loopback
 
 
 def shared_market_client(base_url: str, limit_file: Path) -> BybitMarketClient:
@@ -18,13 +17,13 @@ def shared_market_client(base_url: str, limit_file: Path) -> BybitMarketClient:
     base_url : str
         For example https://api.bybit.com.
     limit_file : Path
-        Where all processes that ask Bybit from this machine count their requests; see `SharedRequestLimiter`.
-        Of no use for an exchange on loopback, which has no such limit.
+        Where all processes that ask this exchange count their requests; see `SharedRequestLimiter`. The
+        stand-in is asked no faster than Bybit: it can be told to enforce the same limit.
 
     Raises
     ------
     ConfigurationError
         If `base_url` is not an http(s) address.
     """
-    limiter = None if is_loopback(base_url) else SharedRequestLimiter(limit_file)
+    limiter = SharedRequestLimiter(limit_file)
     return BybitMarketClient(base_url, limiter=limiter, breaker=process_breaker(base_url))
