@@ -27,8 +27,7 @@ ACCOUNTS_AGREE = "accounts_agree"
 PROMOTION_GATES = "promotion_gates"
 FRESH = "fresh"
 NO_GAPS = "no_gaps"
-PLAUSIBLE_PRICES = "plausible_prices"
-FUNDING_SPACING = "funding_spacing"
+TIMEFRAMES_AGREE = "timeframes_agree"
 PLAUSIBLE_PRICES = "plausible_prices"
 FUNDING_SPACING = "funding_spacing"
 
@@ -37,8 +36,7 @@ _DESCRIPTIONS = {
     ACCOUNTS_AGREE: "What the trades made, one by one, is what the account shows at the end.",
     FRESH: "Every candle is there that closed a quarter of an hour ago or earlier.",
     NO_GAPS: "No candle is missing between the first and the last.",
-    PLAUSIBLE_PRICES: "Candles open where the one before closed, do not jump, and the mark price is near.",
-    FUNDING_SPACING: "Funding events follow each other by 1, 2, 4 or 8 hours, without one missing.",
+    TIMEFRAMES_AGREE: "Candles are what those of the next finer timeframe add up to.",
     PLAUSIBLE_PRICES: "Candles open where the one before closed, do not jump, and the mark price is near.",
     FUNDING_SPACING: "Funding events follow each other by 1, 2, 4 or 8 hours, without one missing.",
     PROMOTION_GATES: "The card meets the thresholds it sets itself. A refusal is an answer and stops no run.",

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from engine.timeframes import HOUR_MS, Timeframe, parse_utc
-from trade_assets.market_checks import funding_spacing, plausible_prices
+from engine.errors import GateRefused
+from engine.timeframes import HOUR_MS, MINUTE_MS, Timeframe, parse_utc
+from trade_assets.market_checks import funding_spacing, next_finer, plausible_prices, timeframes_agree
 from trade_assets.partitions import Partition
 
 HERE = Partition("BTCUSDT", Timeframe.H1)
@@ -36,8 +38,27 @@ def test_a_mark_far_from_the_price_is_shown_with_what_to_do():
     assert record.data["what to do"]
 
 
-def test_a_funding_event_that_is_missing_is_shown():
+def test_a_funding_event_that_is_missing_refuses_the_partition():
     assert funding_spacing(HERE, events(0, 8, 16, 20, 24)).passed
-    verdict = funding_spacing(HERE, events(0, 8, 32, 40))
-    assert not verdict.passed
-    assert "about 2 missing in 1 hole(s)" in verdict.description
+    with pytest.raises(GateRefused, match=r"about 2 missing in 1 hole"):
+        funding_spacing(HERE, events(0, 8, 32, 40))
+
+
+def test_candles_that_their_parts_do_not_add_up_to_are_refused():
+    quarters = flat(96).assign(volume=1.0)
+    quarters["ts_open"] = START + 15 * MINUTE_MS * np.arange(96)
+    hours = flat().assign(volume=4.0)
+    parts = (Timeframe.M15, quarters)
+    assert timeframes_agree(HERE, hours, parts).description == "0 of 24 candles differ"
+    assert timeframes_agree(HERE, hours, None).passed
+    hours.loc[3, "high"] = 101.0
+    with pytest.raises(GateRefused, match=r"1 of 24 candles differ") as refused:
+        timeframes_agree(HERE, hours, parts)
+    assert "2024-01-01 03:00:00: high is 101, its parts make 100" in str(refused.value)
+
+
+def test_the_next_finer_timeframe_is_the_largest_that_divides():
+    every = [Timeframe.M1, Timeframe.M3, Timeframe.M5, Timeframe.M15, Timeframe.H1]
+    assert next_finer(Timeframe.H1, every) is Timeframe.M15
+    assert next_finer(Timeframe.M5, every) is Timeframe.M1
+    assert next_finer(Timeframe.M1, every) is None

@@ -78,7 +78,7 @@ CHANGES: dict[str, Callable[[Location], object]] = {
     ).write_text("{"),
     "a refusal": lambda at: (_only(at, "funding_events/BTCUSDT") / "15m.refused.json").write_text("{}"),
     "a stored candle that was changed": lambda at: _sql(
-        at, "UPDATE ohlcv SET close = high WHERE symbol = 'BTCUSDT' AND close < high"
+        at, "UPDATE ohlcv SET turnover = turnover + 1 WHERE symbol = 'BTCUSDT' AND turnover > 0"
     ),
     "an earlier first day": lambda at: setattr(
         at, "settings", replace(at.settings, history_start_ms=parse_utc("2025-01-31"))

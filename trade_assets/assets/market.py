@@ -22,8 +22,15 @@ from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
 from engine.tools.market import market_of
 from trade_assets.candle_age import is_fresh, lag_minutes
-from trade_assets.checks import FRESH, FUNDING_SPACING, NO_GAPS, PLAUSIBLE_PRICES, CheckVerdict
-from trade_assets.market_checks import funding_spacing, plausible_prices
+from trade_assets.checks import (
+    FRESH,
+    FUNDING_SPACING,
+    NO_GAPS,
+    PLAUSIBLE_PRICES,
+    TIMEFRAMES_AGREE,
+    CheckVerdict,
+)
+from trade_assets.market_checks import funding_spacing, next_finer, plausible_prices, timeframes_agree
 from trade_assets.metadata import market_notice, moment, rows_and_times
 from trade_assets.partitioned import Input, Made, PartitionedAsset, Work
 
@@ -111,6 +118,9 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
         partition, store = work.partition, _store(work)
         candles = store.read_ohlcv(partition.symbol, partition.timeframe)
         marks = store.read_mark_klines(partition.symbol, partition.timeframe)
+        finer = next_finer(partition.timeframe, timeframes)
+        parts = None if finer is None else (finer, store.read_ohlcv(partition.symbol, finer))
+        agreement = timeframes_agree(partition, candles, parts)
         healed = heal(candles, marks, partition.timeframe)
         schema = HEALED_OHLCV(partition.timeframe, MAX_FILLED_SHARE)
         frame = validate(healed.frame, schema, f"healed candles {partition}")
@@ -122,7 +132,7 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
                 "gaps": len(healed.holes),
                 "bars without mark price": int(frame["mark_open"].isna().sum()),
             },
-            verdicts=(plausible_prices(partition, candles, marks),),
+            verdicts=(agreement, plausible_prices(partition, candles, marks)),
         )
 
     def funding_events(work: Work) -> Made:
@@ -180,7 +190,7 @@ def market_assets(*, timeframes: Collection[Timeframe], history_start_ms: int) -
             group=GROUP,
             code_version=CODE_VERSION,
             description="One candle per period, missing ones flat and flagged, mark prices beside them.",
-            notes=(PLAUSIBLE_PRICES,),
+            notes=(TIMEFRAMES_AGREE, PLAUSIBLE_PRICES),
             resources=("market_database",),
             kinds=("parquet", "pandera"),
         ),
