@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -337,27 +338,31 @@ def ticking_candles(rows: int, seed: int) -> pd.DataFrame:
     return frame
 
 
-def contract_of(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the funding and the open interest of candles, as the builder takes them."""
-    # the same whichever rows of them are looked at
-    assert frame.empty or frame["ts_open"].max() < 1600 * 900_000
+@cache
+def contract() -> dict[str, pd.DataFrame]:
+    """Return the funding and the open interest of 1,600 candles from 0 on, as the builder takes them."""
     return {"funding": funding_events(1600, 21), "open_interest": open_interest_rows(1600, 22)}
 
 
-def joined_columns(frame: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return what is known of the contract at each close, by pandas."""
-    contract = contract_of(frame)
-    closes = pd.DataFrame({"ts": frame["ts_open"].to_numpy() + 900_000})
-    rate = pd.merge_asof(closes, contract["funding"], on="ts")["funding_rate"]
-    interest = pd.merge_asof(closes, contract["open_interest"], on="ts")["open_interest"]
-    bar_of_event = (contract["funding"]["ts"] - 1) // 900_000 * 900_000
-    settled = contract["funding"]["funding_rate"].groupby(bar_of_event).sum()
-    return {
+@cache
+def known_of_contract(first: int, rows: int) -> dict[str, np.ndarray]:
+    """Return what is known of the contract at the close of candles, by pandas."""
+    assert first + rows <= 1600
+    opens = np.arange(first, first + rows) * 900_000
+    closes = pd.DataFrame({"ts": opens + 900_000})
+    rate = pd.merge_asof(closes, contract()["funding"], on="ts")["funding_rate"]
+    interest = pd.merge_asof(closes, contract()["open_interest"], on="ts")["open_interest"]
+    bar_of_event = (contract()["funding"]["ts"] - 1) // 900_000 * 900_000
+    settled = contract()["funding"]["funding_rate"].groupby(bar_of_event).sum()
+    columns = {
         "funding_rate": rate.to_numpy(),
-        "funding_settled": settled.reindex(frame["ts_open"], fill_value=0.0).to_numpy(),
+        "funding_settled": settled.reindex(opens, fill_value=0.0).to_numpy(),
         "open_interest": interest.to_numpy(),
         "open_interest_change": 100 * interest.diff().to_numpy() / interest.shift().to_numpy(),
     }
+    for column in columns.values():
+        column.flags.writeable = False
+    return columns
 
 
 def columns_with_source(frame: pd.DataFrame, source: str, other: str = "volume") -> dict[str, np.ndarray]:
@@ -368,5 +373,5 @@ def columns_with_source(frame: pd.DataFrame, source: str, other: str = "volume")
     plain["ts_close"] = plain["ts_open"] + 900_000
     o, h, low, c = (plain[name] for name in ("open", "high", "low", "close"))
     plain |= {"hl2": (h + low) / 2, "hlc3": (h + low + c) / 3, "ohlc4": (o + h + low + c) / 4}
-    plain |= joined_columns(frame)
+    plain |= known_of_contract(int(frame["ts_open"].iloc[0]) // 900_000 if len(frame) else 0, len(frame))
     return {**plain, "source": plain[source], "other": plain[other]}

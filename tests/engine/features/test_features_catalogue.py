@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from features_all_cases import CASES
-from features_cases import candles, columns_with_source, contract_of, direct, ticking_candles
+from features_cases import candles, columns_with_source, contract, direct, ticking_candles
 from features_compute import BY_NAME, FRAME, NAMES, compute_feature, feature, there_from
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,7 +33,7 @@ def test_no_two_entries_have_the_same_name():
 def test_on_every_source_it_equals_a_direct_call_of_the_chosen_implementation(name, source):
     """Pitfall 9: every input source but close was routed to close."""
     case = BY_NAME[name]
-    frame = FeatureFrameBuilder({"mine": feature(case, source)}).build(FRAME, **contract_of(FRAME))
+    frame = FeatureFrameBuilder({"mine": feature(case, source)}).build(FRAME, **contract())
     expected = case.direct_result(columns_with_source(FRAME, source or "close"))
     warmup = INDICATORS[name].warmup(case.params)
     for column, values in zip(feature_columns("mine", feature(case, source)), expected, strict=True):

@@ -10,7 +10,7 @@ import pytest
 from features_cases import (
     candles,
     columns_with_source,
-    contract_of,
+    contract,
     direct,
     funding_events,
     open_interest_rows,
@@ -32,7 +32,7 @@ from engine.sim.market import FundingEvents
 from engine.timeframes import Timeframe
 
 FRAME = candles(700, seed=7)
-CONTRACT = contract_of(FRAME)
+CONTRACT = contract()
 SOURCED = [name for name in NAMES if INDICATORS[name].takes_source]
 
 
