@@ -18,10 +18,10 @@ def validation(console: Console, data: dict[str, Any]) -> None:
 
     head = f"{data['card_id']} {data['card_version']} on {data['symbol']} {data['timeframe']}"
     console.print(Text(head, style="bold"))
-    table = new_table("Gate", "Finding", "Verdict")
+    table = new_table("Verdict", "Gate", "Finding")
     for gate in data["gates"]:
         shown = Text("passed", style="green") if gate["passed"] else Text("refused", style="red")
-        table.add_row(gate["gate"], gate["summary"], shown)
+        table.add_row(shown, gate["gate"], gate["summary"])
     console.print(table)
     windows = new_table(
         "Outside (UTC)", "Parameters", "Inside %", "Outside %", right=["Inside %", "Outside %"]
@@ -42,10 +42,15 @@ def validation(console: Console, data: dict[str, Any]) -> None:
 
 
 def gates(console: Console, data: dict[str, Any]) -> None:
-    """Show every gate."""
+    """Show every gate, by what it judges."""
+    from rich.text import Text
+
     from engine.cli.tables import new_table
 
-    table = new_table("Judges", "Gate", "Severity", "Checks")
-    for gate in data["gates"]:
-        table.add_row(gate["judges"], gate["name"], gate["severity"], gate["checks"])
-    console.print(table)
+    for judges in dict.fromkeys(gate["judges"] for gate in data["gates"]):
+        console.print(Text(f"On {judges}", style="bold"))
+        table = new_table("Gate", "Severity", "Checks")
+        for gate in data["gates"]:
+            if gate["judges"] == judges:
+                table.add_row(gate["name"], gate["severity"], gate["checks"])
+        console.print(table)

@@ -85,8 +85,8 @@ def list_gates(asked: ToolInput, context: ToolContext) -> dict[str, Any]:
 
     families: dict[str, tuple[Gate[Any], ...]] = {
         "stored data": MARKET_GATES,
-        "backtested": PROMOTION_GATES,
-        "validated": (LookAheadGate(), *VALIDATION_GATES),
+        "a backtest": PROMOTION_GATES,
+        "the evidence": (LookAheadGate(), *VALIDATION_GATES),
     }
     return {
         "gates": [
