@@ -190,7 +190,7 @@ def a_check_shows_which_partitions_passed_and_which_failed(page: Page, look: Loo
 
 
 def a_gate_that_blocked_says_why(page: Page, look: Look) -> None:
-    open_partitions_of_the_check(page, "/assets/healed_ohlcv?view=checks")
+    open_partitions_of_the_check(page, "/assets/healed_ohlcv?view=checks&checkDetail=schema")
     for label in ("Failed (1)", "Passed (4)", "Missing (1)"):
         page.get_by_text(label, exact=True).wait_for()
     page.get_by_text("SOLUSDT", exact=True).first.click()
@@ -224,19 +224,20 @@ def a_sensor_that_is_switched_on_carries_new_candles_down(
     page: Page, look: Look, environment: dict[str, str]
 ) -> None:
     page.goto("/automation")
-    for automation in ("candle_close", "daily_sync"):
+    for automation in ("candle_close", "freshness", "daily_sync"):
         page.get_by_text(automation, exact=True).first.wait_for()
     page.get_by_text("Standard sensor").first.wait_for()
     look("automation")
     page.goto("/locations/trade/sensors/candle_close")
     page.locator("label:has(input[type=checkbox])").first.click()
-    wanted = {"BTCUSDT|1h", "BTCUSDT|15m"}
+    wanted = {("BTCUSDT|1h", "BTCUSDT|15m")}
     with persistent_instance(environment) as instance:
 
-        def done() -> set[str]:
+        def done() -> set[tuple[str | None, ...]]:
             runs = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
             by_sensor = [run for run in runs if run.tags.get("dagster/sensor_name") == "candle_close"]
-            return {run.tags["dagster/partition"] for run in by_sensor}
+            ends = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+            return {tuple(run.tags.get(end) for end in ends) for run in by_sensor}
 
         wait_for(lambda: wanted <= done(), seconds=180, what=lambda: f"only {done()} were run")
     page.goto("/runs")
