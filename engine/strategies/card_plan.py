@@ -86,13 +86,16 @@ class CardPlan:
 
     def warmup_bars(self, role: str) -> int:
         """Return how many bars of `role` pass before everything the card looks at there has a value."""
-        lookbacks = self.rules.lookbacks().union(Lookback(each) for each in self.references())
-        needed = [
-            each.reference.offset + self._warmup(each.reference.name) + self._bars_in(each.before_ms, role)
-            for each in lookbacks
-            if each.reference.role == role
-        ]
-        return max(needed, default=0)
+        return self._warmups.get(role, 0)
+
+    @cached_property
+    def _warmups(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for each in self.rules.lookbacks().union(Lookback(each) for each in self.references()):
+            role, offset = each.reference.role, each.reference.offset
+            needed = offset + self._warmup(each.reference.name) + self._bars_in(each.before_ms, role)
+            found[role] = max(found.get(role, 0), needed)
+        return found
 
     def _bars_in(self, length_ms: int, role: str) -> int:
         return -(-length_ms // self.card.timeframes.timeframe(role).ms)
