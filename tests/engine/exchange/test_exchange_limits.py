@@ -84,7 +84,8 @@ def test_a_clock_that_began_anew_does_not_stop_anybody(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"short", os.urandom(64), bytes(4096), struct.pack("<8sqqd80x", b"ratelim1", 10, 99, 0.0)],
+    [b"", b"short", bytes(range(64)), bytes(4096), struct.pack("<8sqqd80x", b"ratelim1", 10, 99, 0.0)],
+    ids=["empty", "short", "another", "zeros", "out of range"],
 )
 def test_a_state_file_that_cannot_be_read_is_begun_anew(tmp_path, content):
     (tmp_path / "limit").write_bytes(content)
