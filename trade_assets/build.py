@@ -29,11 +29,12 @@ from trade_assets.assets.market import (
 )
 from trade_assets.freshness_sensor import freshness_sensor
 from trade_assets.io import ArtifactIOManager, Artifacts
-from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, WATCHER, NullWatcher, PartitionedAsset
+from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, PartitionedAsset
 from trade_assets.partitions import Universe
 from trade_assets.resources import Clock, ExchangeClient, MarketDatabase, PromotionDatabase
 from trade_assets.schedules import daily_sync_schedule
 from trade_assets.sensors import candle_close_sensor
+from trade_assets.work import WATCHER, NullWatcher
 
 log = logging.getLogger(__name__)
 

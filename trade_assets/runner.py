@@ -13,9 +13,10 @@ from engine.timeframes import Timeframe
 from engine.tools.progress import Progress
 from trade_assets.build import build_defs
 from trade_assets.outcome import AssetTime
-from trade_assets.partitioned import INTERRUPTED, WATCHER
+from trade_assets.partitioned import INTERRUPTED
 from trade_assets.partitions import Partition
 from trade_assets.ranges import SYMBOLS_TAG, PartitionRange
+from trade_assets.work import WATCHER
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

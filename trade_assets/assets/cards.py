@@ -41,9 +41,10 @@ from trade_assets.assets.market import (
 from trade_assets.checks import ACCOUNTS_AGREE, PROMOTION_GATES, SCHEMA, CheckVerdict
 from trade_assets.feature_store import DataHashes, StoredFeatures
 from trade_assets.metadata import market_notice, moment, number, numbers, picture, rows_and_times, table
-from trade_assets.partitioned import Input, Made, PartitionedAsset, Work
+from trade_assets.partitioned import PartitionedAsset
 from trade_assets.partitions import Partition
 from trade_assets.reports import write_partition_report
+from trade_assets.work import Input, Made, Work
 
 HEADLINE_METRICS = (
     "trades",

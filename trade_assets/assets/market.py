@@ -32,7 +32,8 @@ from trade_assets.checks import (
 )
 from trade_assets.market_checks import funding_spacing, next_finer, plausible_prices, timeframes_agree
 from trade_assets.metadata import market_notice, moment, rows_and_times
-from trade_assets.partitioned import Input, Made, PartitionedAsset, Work
+from trade_assets.partitioned import PartitionedAsset
+from trade_assets.work import Input, Made, Work
 
 GROUP = "market"
 RAW_OHLCV_KEY = ("raw_ohlcv",)
