@@ -78,9 +78,11 @@ def test_whatever_goes_wrong_the_store_ends_up_with_what_the_exchange_has(trial,
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@trying(1200)
+@pytest.mark.parametrize("part", range(12))  # a hundred scenarios each, for as many workers as there are
+@trying(100)
 @given(scenario=scenarios())
-def test_a_thousand_ways_to_go_wrong_end_with_what_the_exchange_has(trial, scenario):
+def test_a_thousand_ways_to_go_wrong_end_with_what_the_exchange_has(trial, scenario, part):
+    del part
     trial.run(scenario)
 
 
