@@ -12,6 +12,7 @@ from engine.strategies.card_plan import PlanFolder
 from engine.timeframes import Timeframe
 from engine.tools.progress import Progress
 from trade_assets.build import build_defs
+from trade_assets.interrupts import noting_interrupts
 from trade_assets.outcome import AssetTime
 from trade_assets.partitioned import INTERRUPTED
 from trade_assets.partitions import Partition
@@ -98,18 +99,20 @@ class Runner:
         began = time.perf_counter()
         by_step = {dg.AssetKey(list(key)).to_python_identifier(): key for key in keys}
         where = PartitionRange(Partition(symbol, max(timeframes)), Partition(symbol, min(timeframes)))
-        result = self._job.execute_in_process(
-            asset_selection=[dg.AssetKey(list(key)) for key in by_step.values()],
-            partition_key=where.partition_key,
-            tags=where.tags | {SYMBOLS_TAG: symbol},
-            instance=self._instance,
-            run_config=_QUIET,
-            raise_on_error=False,
-        )
+        with noting_interrupts() as was_interrupted:
+            result = self._job.execute_in_process(
+                asset_selection=[dg.AssetKey(list(key)) for key in by_step.values()],
+                partition_key=where.partition_key,
+                tags=where.tags | {SYMBOLS_TAG: symbol},
+                instance=self._instance,
+                run_config=_QUIET,
+                raise_on_error=False,
+            )
+            stopped = was_interrupted()
         self.runs += 1
         self.seconds += time.perf_counter() - began
         failures = [event for event in result.all_events if event.is_step_failure]
-        if any(_was_interrupted(event) for event in failures):
+        if stopped or any(_was_interrupted(event) for event in failures):
             raise KeyboardInterrupt
         failed = {by_step[event.step_key or ""]: _told(event) for event in failures}
         if not result.success and not failed:

@@ -19,6 +19,7 @@ def validation(console: Console, data: dict[str, Any]) -> None:
     head = f"{data['card_id']} {data['card_version']} on {data['symbol']} {data['timeframe']}"
     console.print(Text(head, style="bold"))
     table = new_table("Verdict", "Gate", "Finding")
+    table.columns[0].min_width, table.columns[1].min_width = 7, 33  # where it is narrow, findings are cut
     for gate in data["gates"]:
         shown = Text("passed", style="green") if gate["passed"] else Text("refused", style="red")
         table.add_row(shown, gate["gate"], gate["summary"])

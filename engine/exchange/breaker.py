@@ -45,6 +45,7 @@ class CircuitBreaker:
         self._lock = threading.Lock()
         self._failed = 0
         self._why = ""
+        self._way_out = ""
         self._closed_from_s: float | None = None
 
     def check(self) -> None:
@@ -65,7 +66,8 @@ class CircuitBreaker:
                 return
         raise ExchangeUnavailable(
             f"the exchange at {self._name} is left alone for {left_s:.0f} more seconds: {self._why}",
-            way_out="try again after that; nothing was sent now, and what is stored stays whole",
+            way_out=self._way_out
+            or "try again after that; nothing was sent now, and what is stored stays whole",
         )
 
     def succeeded(self) -> None:
@@ -75,16 +77,18 @@ class CircuitBreaker:
                 _LOG.warning("the exchange at %s answers again", self._name)
             self._failed, self._closed_from_s = 0, None
 
-    def failed(self, why: str) -> None:
-        """Note that a request failed for good, for a reason that lies with the exchange."""
+    def failed(self, why: str, way_out: str = "") -> None:
+        """Note that a request failed for good by the fault of the exchange, and what would help."""
         with self._lock:
             self._failed += 1
+            self._way_out = way_out
             if self._failed >= self._failures:
                 self._rest(self._rest_s, f"{self._failed} requests in a row failed, the last with: {why}")
 
     def banned(self, why: str) -> None:
         """Note that the exchange has shut this address out: every request would prolong it."""
         with self._lock:
+            self._way_out = ""
             self._rest(BAN_S, why)
 
     def _rest(self, seconds: float, why: str) -> None:

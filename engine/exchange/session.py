@@ -185,7 +185,7 @@ class BybitSession:
             if fault.kind is FaultKind.BANNED:
                 self._breaker.banned(error.problem)
             elif RETRY_RULES[fault.kind].is_outage:
-                self._breaker.failed(error.problem)
+                self._breaker.failed(error.problem, error.way_out)
             else:
                 self._breaker.succeeded()  # it has answered
             raise error from None

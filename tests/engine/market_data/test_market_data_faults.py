@@ -70,7 +70,7 @@ def trying(examples):
     )
 
 
-@trying(30)
+@trying(15)
 @given(scenario=scenarios())
 def test_whatever_goes_wrong_the_store_ends_up_with_what_the_exchange_has(trial, scenario):
     trial.run(scenario)
