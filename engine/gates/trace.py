@@ -40,7 +40,7 @@ class RunTrace:
 
     series: Mapping[str, KnownValues]
     entry_closes: NDArray[np.int64]
-    """Closes at which entries were decided, and of some the closes of the bars they were filled in; rising."""
+    """Closes at which entries were decided, and of some those of the bars they were filled in; rising."""
     bar_closes: NDArray[np.int64]
     """Closes of the bars that were run."""
 

@@ -1,6 +1,6 @@
 """The whole evidence on one card: two years of 15m, 12 windows, 200 sets, 1,000 paths, two threads.
 
-    .venv/bin/python tests/benchmarks/bench_validation.py
+.venv/bin/python tests/benchmarks/bench_validation.py
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def figures() -> list[Figure]:
     evidence = timed("whole evidence, 200 sets, 1,000 paths", whole, 3, "s", 1.0, 60.0)
     ends = [*(begun for _, begun in steps[1:]), time.perf_counter()]
     note = ", ".join(f"{step} {end - begun:.1f}" for (step, begun), end in zip(steps, ends, strict=True))
-    return [gate, Figure(evidence.name, evidence.value, "s", 60.0, note, best=evidence.best, cpu=evidence.cpu)]
+    noted = Figure(evidence.name, evidence.value, "s", 60.0, note, best=evidence.best, cpu=evidence.cpu)
+    return [gate, noted]
 
 
 if __name__ == "__main__":
