@@ -66,8 +66,8 @@ class CircuitBreaker:
                 return
         raise ExchangeUnavailable(
             f"the exchange at {self._name} is left alone for {left_s:.0f} more seconds: {self._why}",
-            way_out=self._way_out
-            or "try again after that; nothing was sent now, and what is stored stays whole",
+            way_out="nothing was sent now, and what is stored stays whole; "
+            + (self._way_out or "try again after that"),
         )
 
     def succeeded(self) -> None:

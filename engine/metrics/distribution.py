@@ -124,4 +124,7 @@ def omega(returns: NDArray[np.float64]) -> float:
 
 def is_constant(returns: NDArray[np.float64]) -> bool:
     """Return whether there is no spread in `returns` beyond rounding; fewer than two have none."""
-    return len(returns) < 2 or bool(np.ptp(returns) <= _ROUNDING * np.max(np.abs(returns)))
+    if len(returns) < 2 or np.ptp(returns) <= _ROUNDING * np.max(np.abs(returns)):
+        return True
+    # the squares of what is very small are zero
+    return not np.std(returns) > 0
