@@ -50,8 +50,9 @@ def gates(console: Console, data: dict[str, Any]) -> None:
 
     for judges in dict.fromkeys(gate["judges"] for gate in data["gates"]):
         console.print(Text(f"On {judges}", style="bold"))
-        table = new_table("Gate", "Severity", "Checks")
+        table = new_table("Severity", "Gate", "Checks")
+        table.columns[0].min_width, table.columns[1].min_width = 8, 33
         for gate in data["gates"]:
             if gate["judges"] == judges:
-                table.add_row(gate["name"], gate["severity"], gate["checks"])
+                table.add_row(gate["severity"], gate["name"], gate["checks"])
         console.print(table)
