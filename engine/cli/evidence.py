@@ -19,7 +19,7 @@ def validation(console: Console, data: dict[str, Any]) -> None:
     head = f"{data['card_id']} {data['card_version']} on {data['symbol']} {data['timeframe']}"
     console.print(Text(head, style="bold"))
     table = new_table("Verdict", "Gate", "Finding")
-    table.columns[0].min_width, table.columns[1].min_width = 7, 33  # where it is narrow, findings are cut
+    table.columns[2].no_wrap = False
     for gate in data["gates"]:
         shown = Text("passed", style="green") if gate["passed"] else Text("refused", style="red")
         table.add_row(shown, gate["gate"], gate["summary"])
@@ -51,7 +51,7 @@ def gates(console: Console, data: dict[str, Any]) -> None:
     for judges in dict.fromkeys(gate["judges"] for gate in data["gates"]):
         console.print(Text(f"On {judges}", style="bold"))
         table = new_table("Severity", "Gate", "Checks")
-        table.columns[0].min_width, table.columns[1].min_width = 8, 33
+        table.columns[2].no_wrap = False
         for gate in data["gates"]:
             if gate["judges"] == judges:
                 table.add_row(gate["severity"], gate["name"], gate["checks"])

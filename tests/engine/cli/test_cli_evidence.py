@@ -1,0 +1,42 @@
+"""`trade gates` and `trade validate`, as people run them."""
+
+from __future__ import annotations
+
+FEW = ("--paths", "20", "--windows", "3", "--workers", "2")
+
+
+def test_every_gate_is_listed_with_what_it_judges(trade):
+    shown = trade("gates")
+    assert shown.exit_code == 0
+    for part in ("On stored data", "On a backtest", "On the evidence", "look_ahead", "candle_holes"):
+        assert part in shown.stdout
+    gates = trade.json("gates")["data"]["gates"]
+    assert len({gate["name"] for gate in gates}) == len(gates)
+    assert {gate["severity"] for gate in gates} <= {"error", "warn"}
+
+
+def test_a_card_is_judged_on_its_evidence_and_the_same_again(synced):
+    shown = synced("validate", "band_reversion", "-s", "BTCUSDT", *FEW)
+    assert shown.exit_code == 0
+    assert "Decision  refused: " in shown.stdout
+    first = synced.json("validate", "band_reversion", "-s", "BTCUSDT", *FEW)["data"]
+    again = synced.json("validate", "band_reversion", "-s", "BTCUSDT", *FEW[:4], "--workers", "1")["data"]
+    assert first == again
+    assert first["gates"][0] | {"summary": ""} == {
+        "gate": "look_ahead",
+        "checks": "Nothing that a run knew or did changes when what came later is cut off or altered.",
+        "severity": "error",
+        "passed": True,
+        "summary": "",
+        "observed": None,
+        "threshold": None,
+        "violations": [],
+    }
+    assert len(first["walk_forward"]) == 3
+    assert first["refused_by"] in {gate["gate"] for gate in first["gates"] if not gate["passed"]}
+
+
+def test_what_is_not_stored_cannot_be_judged(trade):
+    shown = trade("validate", "band_reversion", "-s", "BTCUSDT")
+    assert shown.exit_code == 1
+    assert "Way out" in shown.stderr
