@@ -22,7 +22,7 @@ from engine.strategies.card_plan import CardPlan, plan_card, replan
 
 
 class SetRunner(Protocol):
-    """Runs planned cards over one history. Belongs to one thread."""
+    """Runs planned cards over one history, for however many threads ask."""
 
     def run_id(self, plan: CardPlan) -> str:
         """Return the id of the run of `plan` over this history."""
@@ -36,7 +36,7 @@ class SetRunner(Protocol):
 def run_sweep(
     space: ParameterSpace,
     sets: Sequence[Binding],
-    new_runner: Callable[[], SetRunner],
+    runner: SetRunner,
     *,
     workers: int = 1,
     finished: Mapping[str, SetMetrics] | None = None,
@@ -49,8 +49,8 @@ def run_sweep(
     space : ParameterSpace
     sets : sequence of Binding
         From `space.grid`, `space.sample` or `space.complete`.
-    new_runner : callable
-        Makes the runner of one worker.
+    runner : SetRunner
+        Runs them; all workers share it.
     workers : int
         Threads.
     finished : mapping of str to metrics, optional
@@ -76,7 +76,6 @@ def run_sweep(
 
     def worker() -> None:
         try:
-            runner = new_runner()
             for positions in work:
                 plans: list[CardPlan] = []
                 try:

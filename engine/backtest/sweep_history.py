@@ -26,7 +26,7 @@ FEATURE_BYTES = 500_000_000
 
 @dataclass(frozen=True, eq=False)
 class SweepHistory:
-    """A part of one symbol's history, for the workers of a sweep to share.
+    """A part of one symbol's history that planned cards run over; the workers of a sweep share it.
 
     Attributes
     ----------
@@ -60,34 +60,15 @@ class SweepHistory:
             )
         return self.history.window(card.timeframes.exec, self.start_ms, self.end_ms).span
 
-    def new_runner(self) -> SweepRunner:
-        """Return a runner for one thread."""
-        return SweepRunner(self)
-
-
-class SweepRunner:
-    """Runs planned cards over one history.
-
-    Parameters
-    ----------
-    swept : SweepHistory
-    """
-
-    def __init__(self, swept: SweepHistory) -> None:
-        self._swept = swept
-
     def run_id(self, plan: CardPlan) -> str:
-        """Return the id of the run of `plan`. Raises as `SweepHistory.window` does."""
-        history, window = self._swept.history, self._swept.window(plan.card)
-        fingerprint = history.fingerprint_with(plan.inputs())
-        return run_id_of(plan.system_hash, fingerprint, history.symbol, window)
+        """Return the id of the run of `plan`. Raises as `window` does."""
+        fingerprint = self.history.fingerprint_with(plan.inputs())
+        return run_id_of(plan.system_hash, fingerprint, self.history.symbol, self.window(plan.card))
 
     def metrics(self, plans: Sequence[CardPlan]) -> list[SetMetrics]:
         """Return the basic metrics of each of `plans`. Raises as `prepare_history` does."""
-        swept = self._swept
         prepared = [
-            prepare_history(plan, swept.history, start_ms=swept.start_ms, end_ms=swept.end_ms)
-            for plan in plans
+            prepare_history(plan, self.history, start_ms=self.start_ms, end_ms=self.end_ms) for plan in plans
         ]
         return [vars(each) for each in evaluate_all(prepared)]
 

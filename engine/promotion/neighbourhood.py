@@ -125,7 +125,7 @@ def neighbourhood(
     near = neighbours_of(space, chosen, radius=radius, seed=seed)
     swept = SweepHistory(history, start_ms, end_ms)
     sets = [chosen, *(binding for binding, _ in near)]
-    first, *others = run_sweep(space, sets, swept.new_runner, workers=workers)
+    first, *others = run_sweep(space, sets, swept, workers=workers)
     return Neighbourhood(
         chosen=first.metrics[objective],
         neighbours=tuple(

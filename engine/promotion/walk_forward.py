@@ -185,7 +185,7 @@ def walk_forward(
     returns: list[NDArray[np.float64]] = []
     for split in splits:
         inside = SweepHistory(history, split.inside_start_ms, split.inside_end_ms)
-        results = run_sweep(space, sets, inside.new_runner, workers=workers)
+        results = run_sweep(space, sets, inside, workers=workers)
         best = max(results, key=lambda result: _worth(result, objective))
         plan = plan_card(space.bind_complete(best.binding))
         prepared = prepare_history(

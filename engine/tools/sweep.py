@@ -119,7 +119,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
             return run_sweep(
                 space,
                 sets,
-                history.new_runner,
+                history,
                 workers=asked.workers or _cores(),
                 finished=journal.finished,
                 on_result=on_result,

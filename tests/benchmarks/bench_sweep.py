@@ -72,7 +72,7 @@ def sweep_in_this_process(path: Path, every: int) -> None:
                 if not was_finished:
                     journal.note(result)
 
-            results = run_sweep(space, sets, SweepHistory(history).new_runner, workers=CORES, on_result=note)
+            results = run_sweep(space, sets, SweepHistory(history), workers=CORES, on_result=note)
             journal.complete(results_table(results, space.parameters))
         features = history.features_computed
         return results

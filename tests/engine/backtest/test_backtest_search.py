@@ -135,7 +135,7 @@ def test_workers_and_an_interruption_change_no_trial_and_no_metric(tmp_path):
 
         def run(sets):
             return run_sweep(
-                made, sets, market.new_runner, workers=workers, finished=journal.finished, on_result=on_result
+                made, sets, market, workers=workers, finished=journal.finished, on_result=on_result
             )
 
         return bayesian_search(made, 32, 3, objective, run), len(computed)

@@ -29,14 +29,14 @@ def exactly(metrics) -> dict[str, str]:
 
 def swept(workers: int = 1, **kwargs) -> tuple[SetResult, ...]:
     made = space()
-    return run_sweep(made, list(made.grid()), history().new_runner, workers=workers, **kwargs)
+    return run_sweep(made, list(made.grid()), history(), workers=workers, **kwargs)
 
 
 @dataclass
 class Counting:
     """The real runner, counting what it is asked to run."""
 
-    runner: object = field(default_factory=lambda: history().new_runner())
+    runner: object = field(default_factory=history)
     ran: list[str] = field(default_factory=list)
 
     def run_id(self, plan: CardPlan) -> str:
@@ -74,7 +74,7 @@ def test_a_strategy_in_python_is_swept_as_the_conditions_it_stands_for():
         text = card_text("channel_breakout", python=python)
         assert old in text
         made = space_from_text(text.replace(old, new) + blocks, "free.yaml")
-        results = run_sweep(made, list(made.grid()), market.new_runner, workers=2)
+        results = run_sweep(made, list(made.grid()), market, workers=2)
         written.append([exactly(result.metrics) for result in results])
     assert written[0] == written[1]
     assert len({metrics["trades"] for metrics in written[0]}) > 1
@@ -85,7 +85,7 @@ def test_a_window_is_the_window_of_the_run_alone():
         space(),
         {"start_ms": prepared().window[0] + 400 * 900_000, "end_ms": prepared().window[1] - 900_000},
     )
-    [result] = run_sweep(made, [made.defaults], history(**bounds).new_runner)
+    [result] = run_sweep(made, [made.defaults], history(**bounds))
     case = prepared(card=plan_card(made.card), **bounds)
     assert result.run_id == run_id(case)
     assert exactly(result.metrics) == exactly(vars(measure(BacktestEngine().run(case))))
@@ -107,7 +107,7 @@ def test_the_number_of_workers_changes_nothing(workers, tmp_path):
 
 def test_each_distinct_feature_is_computed_once():
     made, market = space(), history()
-    run_sweep(made, list(made.grid()), market.new_runner, workers=2)
+    run_sweep(made, list(made.grid()), market, workers=2)
     # three fast and two slow averages, the atr, the trend
     assert market.history.features_computed == 3 + 2 + 1 + 1
 
@@ -124,7 +124,7 @@ def test_features_beyond_the_room_for_them_are_computed_again_and_change_nothing
             feature_bytes=3 * 1200 * 8,
         )
     )
-    results = run_sweep(made, list(made.grid()), market.new_runner, workers=2)
+    results = run_sweep(made, list(made.grid()), market, workers=2)
     assert market.history.features_computed > 3 + 2 + 1 + 1
     assert [exactly(result.metrics) for result in results] == [exactly(result.metrics) for result in swept()]
 
@@ -185,7 +185,7 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on_from_there(tmp_path
 
     first = Counting()
     with SweepJournal(out, SWEPT_METRICS) as journal, pytest.raises(KeyboardInterrupt):
-        run_sweep(made, sets, lambda: first, on_result=interrupt_after(journal, 4))
+        run_sweep(made, sets, first, on_result=interrupt_after(journal, 4))
     assert not out.exists()
     with SweepJournal(out, SWEPT_METRICS) as journal:
         # the one at work when the interruption came was brought to its end as well
@@ -195,7 +195,7 @@ def test_an_interrupted_sweep_keeps_what_is_done_and_goes_on_from_there(tmp_path
         results = run_sweep(
             made,
             sets,
-            lambda: second,
+            second,
             finished=journal.finished,
             on_result=lambda result, was_finished: seen.append(was_finished),
         )
@@ -218,7 +218,7 @@ def test_what_is_finished_on_other_data_is_not_taken_for_finished():
         run_sweep(
             made,
             list(made.grid()),
-            market.new_runner,
+            market,
             finished=known,
             on_result=lambda result, was_finished, seen=seen: seen.append(was_finished),
         )
@@ -279,9 +279,7 @@ def test_a_set_that_makes_no_card_ends_the_sweep_and_the_others_are_told(workers
     sets = [made.defaults, {"fast": 0, "slow": 12, "stop": 2.0}, *made.grid()]
     told = []
     with pytest.raises(CardError, match="length"):
-        run_sweep(
-            made, sets, history().new_runner, workers=workers, on_result=lambda result, _: told.append(result)
-        )
+        run_sweep(made, sets, history(), workers=workers, on_result=lambda result, _: told.append(result))
     assert made.defaults in [result.binding for result in told]
     assert len(told) < len(sets) - 1
 
@@ -297,4 +295,4 @@ def test_a_sweep_over_timeframes_is_refused():
     )
     made = space(text)
     with pytest.raises(ConfigurationError, match="timeframes"):
-        run_sweep(made, list(made.grid()), history().new_runner)
+        run_sweep(made, list(made.grid()), history())
