@@ -1,0 +1,1 @@
+"""Trading on Bybit: orders and positions of one account, through pybit."""
