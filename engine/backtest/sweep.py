@@ -7,6 +7,7 @@ which of them ran it, or on what ran before it.
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,6 +131,11 @@ def _results(
         (plan, run_id, metrics[run_id] if run_id in metrics else known[run_id])
         for plan, run_id in zip(plans, run_ids, strict=True)
     ]
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use: what a sweep has as workers where nobody says."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Positions:

@@ -6,7 +6,6 @@ Which sets: the whole grid, some of it at random, or those that a Bayesian searc
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
@@ -77,7 +76,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     A sweep that was interrupted goes on where it stopped when it is asked for again.
     """
     from engine.backtest.search import bayesian_search
-    from engine.backtest.sweep import run_sweep
+    from engine.backtest.sweep import available_cores, run_sweep
     from engine.backtest.sweep_history import SWEPT_METRICS, sweep_from_store
     from engine.backtest.sweep_results import SweepJournal, results_table
 
@@ -120,7 +119,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
                 space,
                 sets,
                 history,
-                workers=asked.workers or _cores(),
+                workers=asked.workers or available_cores(),
                 finished=journal.finished,
                 on_result=on_result,
             )
@@ -239,10 +238,6 @@ def _default_out(
     )
     name = f"{asked.symbol}_{space.card.timeframes.exec}_{identity[:_NAME_DIGITS]}.parquet"
     return settings.data_dir / settings.exchange.value / _SWEEPS_FOLDER / space.card.id / name
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _ranked(results: Sequence[SetResult], by: str) -> list[SetResult]:

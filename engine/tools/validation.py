@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -41,6 +40,7 @@ def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]
     Nothing is entered in the ledger.
     """
     from engine.backtest.runner import history_from_store
+    from engine.backtest.sweep import available_cores
     from engine.gates.validation import ValidationPolicy
     from engine.promotion.validation import ValidationSettings, validate
 
@@ -59,7 +59,7 @@ def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]
         ),
         policy=ValidationPolicy(),
         earlier_trials=asked.earlier_trials,
-        workers=asked.workers or len(os.sched_getaffinity(0)),
+        workers=asked.workers or available_cores(),
         on_step=lambda step: context.progress.advance(_TASK, note=step),
     )
     context.progress.finish(_TASK)
