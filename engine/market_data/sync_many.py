@@ -30,6 +30,10 @@ class PartitionFailure:
     timeframe: Timeframe
     error: ExchangeError
 
+    def to_plain(self) -> dict[str, str]:
+        """Return it as plain data: the error by what is wrong."""
+        return {"symbol": self.symbol, "timeframe": self.timeframe.value, "error": self.error.problem}
+
 
 @dataclass(frozen=True)
 class ManySynced:

@@ -56,10 +56,7 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
     return {
         "market": market_of(store.source_identity()),
         "synced": [report.to_plain() for report in synced.reports],
-        "failed": [
-            {"symbol": each.symbol, "timeframe": each.timeframe, "error": each.error.problem}
-            for each in synced.failures
-        ],
+        "failed": [failure.to_plain() for failure in synced.failures],
     }
 
 

@@ -47,7 +47,7 @@ def heal(asked: WhatToHeal, context: ToolContext) -> dict[str, Any]:
         store.reopen_holes(asked.symbols, context.now_ms())
     before = _holes(store, asked.symbols, timeframes)
     wanted = sorted({_partition(hole) for hole in before if not hole.is_absent}, key=lambda each: each[0])
-    failed: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
     if wanted:
         context.progress.start("heal", len(wanted))
         synced = sync_partitions(
@@ -58,10 +58,7 @@ def heal(asked: WhatToHeal, context: ToolContext) -> dict[str, Any]:
             on_done=lambda each: context.progress.advance("heal", note=f"{each[0]} {each[1]}"),
         )
         context.progress.finish("heal")
-        failed = [
-            {"symbol": each.symbol, "timeframe": each.timeframe, "error": each.error.problem}
-            for each in synced.failures
-        ]
+        failed = [failure.to_plain() for failure in synced.failures]
     after = _holes(store, asked.symbols, timeframes)
     return {
         "market": market_of(store.source_identity()),
