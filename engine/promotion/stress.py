@@ -89,21 +89,23 @@ STRESSES: tuple[Stress, ...] = (
 )
 
 
-def stress(prepared: PreparedFrame) -> StressReport:
-    """Run a prepared card as it is and under every scenario of `STRESSES`.
+def stress(prepared: PreparedFrame, run: AccountRun) -> StressReport:
+    """Run a prepared card under every scenario of `STRESSES`, and compare with `run`, which is it as it is.
 
     Cards whose signals come from Python are run by their own driver, which asks for signals anew; for them
     `one_bar_late` changes nothing.
     """
-    changed = [prepared, *(each.change(prepared) for each in STRESSES)]
+    changed = [each.change(prepared) for each in STRESSES]
     runs = account_runs(changed)
-    base, *others = (basic_metrics_of(each, run) for each, run in zip(changed, runs, strict=True))
     start = prepared.starting_equity_usdt
-    best, worst = _extreme_months(start, runs[0])
+    best, worst = _extreme_months(start, run)
     return StressReport(
-        base=base,
-        scenarios={each.name: metrics for each, metrics in zip(STRESSES, others, strict=True)},
-        without_best_trades_pct=_without_best_trades(start, runs[0]),
+        base=basic_metrics_of(prepared, run),
+        scenarios={
+            each.name: basic_metrics_of(under_stress, its_run)
+            for each, under_stress, its_run in zip(STRESSES, changed, runs, strict=True)
+        },
+        without_best_trades_pct=_without_best_trades(start, run),
         without_best_month_pct=best,
         without_worst_month_pct=worst,
     )

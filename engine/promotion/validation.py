@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.backtest.history import History
 from engine.backtest.measure import account_runs
-from engine.backtest.prepare import prepare_history
+from engine.backtest.prepare import PreparedFrame, prepare_history
 from engine.gates.base import GateResult
 from engine.gates.lookahead import LookAheadGate, look_ahead_evidence
 from engine.gates.validation import VALIDATION_GATES, ValidationEvidence, ValidationPolicy
@@ -33,6 +33,7 @@ from engine.promotion.monte_carlo import (
 from engine.promotion.neighbourhood import Neighbourhood, neighbourhood
 from engine.promotion.stress import StressReport, stress
 from engine.promotion.walk_forward import Anchor, WalkForward, walk_forward, walk_forward_splits
+from engine.sim.side_by_side import AccountRun
 from engine.strategies.card_plan import plan_card, replan
 
 _BLOCKS = 16
@@ -151,8 +152,10 @@ def validate(
     walked = walk_forward(space, sets, history, splits, objective=settings.objective, workers=workers)
 
     tell("overfitting")
-    returns = _daily_returns(space, sets, history)
-    own = _daily_returns(space, [chosen], history)[:, 0]
+    tried = [prepare_history(replan(space.bind_complete(each), plan), history) for each in sets]
+    returns = _daily_returns(tried, account_runs(tried))
+    [run] = account_runs([prepared])
+    [own] = _daily_returns([prepared], [run]).T
     trial_sharpes = np.array([sharpe_per_period(column) for column in returns.T])
     counted = np.concatenate([trial_sharpes, np.full(earlier_trials, math.nan)])
     overfitting = superior = None
@@ -174,9 +177,8 @@ def validate(
         )
 
     tell("stress")
-    stressed = stress(prepared)
+    stressed = stress(prepared, run)
     tell("Monte Carlo")
-    [run] = account_runs([prepared])
     trades = None
     if len(run.trade_net_pnl):
         trades = bootstrapped_trades(
@@ -228,17 +230,11 @@ def _nobody(step: str) -> None:
     del step
 
 
-def _daily_returns(space: ParameterSpace, sets: Sequence[Binding], history: History) -> NDArray[np.float64]:
-    """Return daily returns, float64[days, sets]; an account that lost everything earns nothing after it."""
-    known = plan_card(space.card)
-    plans = [replan(space.bind_complete(binding), known) for binding in sets]
-    prepared = [prepare_history(plan, history) for plan in plans]
-    columns = [
-        returns_between(run.day_equity, starting_equity_usdt=each.starting_equity_usdt)
-        for each, run in zip(prepared, account_runs(prepared), strict=True)
-    ]
+def _daily_returns(prepared: Sequence[PreparedFrame], runs: Sequence[AccountRun]) -> NDArray[np.float64]:
+    """Return daily returns, float64[days, runs]; an account that lost everything earns nothing after it."""
     bars = prepared[0].bars
-    filled = np.zeros((len(last_bars_of_days(bars.ts_open, bars.bar_ms)), len(columns)))
-    for number, column in enumerate(columns):
+    filled = np.zeros((len(last_bars_of_days(bars.ts_open, bars.bar_ms)), len(runs)))
+    for number, (each, run) in enumerate(zip(prepared, runs, strict=True)):
+        column = returns_between(run.day_equity, starting_equity_usdt=each.starting_equity_usdt)
         filled[: len(column), number] = column
     return filled

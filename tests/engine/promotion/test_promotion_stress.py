@@ -10,7 +10,7 @@ from evidence_case import CARD, history, space
 
 from engine.backtest.measure import account_runs, evaluate
 from engine.backtest.prepare import PreparedFrame, prepare_history
-from engine.promotion.stress import STRESSES, stress
+from engine.promotion.stress import STRESSES, StressReport, stress
 from engine.sim.market import FundingEvents
 from engine.strategies.card_plan import plan_card
 
@@ -21,13 +21,18 @@ def prepared(text: str = CARD, **changes: str) -> PreparedFrame:
     return prepare_history(plan_card(space(text).card), history())
 
 
+def stressed(base: PreparedFrame) -> StressReport:
+    [run] = account_runs([base])
+    return stress(base, run)
+
+
 def of_card(old: str, new: str) -> float:
     assert old in CARD
     return evaluate(prepared(CARD.replace(old, new))).net_return_pct
 
 
 def test_costs_are_those_of_a_card_that_says_so() -> None:
-    report = stress(prepared())
+    report = stressed(prepared())
     assert report.base == evaluate(prepared())
     fees = "{taker_bps: 5.5, maker_bps: 2.0}"
     found = {name: metrics.net_return_pct for name, metrics in report.scenarios.items()}
@@ -39,7 +44,7 @@ def test_costs_are_those_of_a_card_that_says_so() -> None:
 
 def test_funding_is_doubled_in_both_directions() -> None:
     base = prepared()
-    report = stress(base)
+    report = stressed(base)
     known = base.funding
     doubled = replace(base, funding=FundingEvents(known.ts, known.rate * 2, known.mark_price))
     assert report.scenarios["funding_2x"] == evaluate(doubled)
@@ -48,20 +53,20 @@ def test_funding_is_doubled_in_both_directions() -> None:
 
 def test_one_bar_late_is_one_bar_late() -> None:
     base = prepared()
-    late = stress(base).scenarios["one_bar_late"]
+    late = stressed(base).scenarios["one_bar_late"]
     assert late.trades == base.signals.bits[:-2].astype(bool).sum()
-    assert late.net_return_pct != stress(base).base.net_return_pct
+    assert late.net_return_pct != stressed(base).base.net_return_pct
 
 
 def test_every_scenario_is_reported_by_its_name() -> None:
-    report = stress(prepared())
+    report = stressed(prepared())
     assert list(report.scenarios) == [each.name for each in STRESSES]
     assert len(set(report.scenarios)) == 7
 
 
 def test_without_the_best_trades_and_months() -> None:
     base = prepared()
-    report = stress(base)
+    report = stressed(base)
     [run] = account_runs([base])
     best_ten = np.sort(run.trade_net_pnl)[::-1][:10]
     assert (best_ten > 0).all()
