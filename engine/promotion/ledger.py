@@ -16,7 +16,7 @@ import pandas as pd
 from engine.errors import CorruptData, DataNotFound
 from engine.hashing import canonical_json, hash_of
 from engine.market_data.duckdb_file import ConnectionFactory
-from engine.promotion.policy import PromotionDecision
+from engine.promotion.policy import PromotionDecision, Stage
 
 _NO_ROW_BEFORE = "0" * 64
 
@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS promotion_decisions (
 )
 """
 _COLUMNS = "sequence, card_id, symbol, timeframe, digest, document, previous_hash, row_hash"
+_STAGE = "json_extract_string(document, '$.stage')"
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,13 @@ class PromotionLedger:
         self._connect = connect
 
     def append(self, decision: PromotionDecision) -> LedgerEntry:
-        """Add a decision, unless it says again what the newest one of its card, symbol and timeframe says.
+        """Add a decision, unless it says again what the newest one of its subject and stage says.
 
-        The same evidence decided again (see `PromotionDecision.digest`) adds no row; the entry that is
-        there already is returned. When a card goes from one evidence to another and back, all three stand
-        in the ledger, so that the newest row is always the decision in force.
+        The subject is card, symbol and timeframe. The same evidence decided again (see
+        `PromotionDecision.digest`) adds no row; the entry that is there already is returned. When a card
+        goes from one evidence to another and back, all three stand in the ledger, so that the newest row of
+        a stage is always the decision in force. After a person has retired a card or taken it back, the same
+        evidence is a row of its own again.
         """
         with self._connect(False) as connection:
             connection.execute("BEGIN TRANSACTION")
@@ -85,13 +88,13 @@ class PromotionLedger:
         return self._entries(f"SELECT {_COLUMNS} FROM promotion_decisions {where} ORDER BY sequence", values)
 
     def latest(self, card_id: str | None = None) -> tuple[LedgerEntry, ...]:
-        """Return the decision in force of each card, symbol and timeframe, oldest first."""
+        """Return the decision in force of each card, symbol, timeframe and stage, oldest first."""
         where, values = ("", []) if card_id is None else ("WHERE card_id = ?", [card_id])
         return self._entries(
             f"""
             SELECT {_COLUMNS} FROM promotion_decisions {where}
             QUALIFY row_number() OVER (
-                PARTITION BY card_id, symbol, timeframe ORDER BY sequence DESC
+                PARTITION BY card_id, symbol, timeframe, {_STAGE} ORDER BY sequence DESC
             ) = 1
             ORDER BY sequence
             """,
@@ -132,9 +135,17 @@ class PromotionLedger:
         row = connection.execute(
             f"""
             SELECT {_COLUMNS} FROM promotion_decisions
-            WHERE card_id = ? AND symbol = ? AND timeframe = ? ORDER BY sequence DESC LIMIT 1
+            WHERE card_id = ? AND symbol = ? AND timeframe = ? AND {_STAGE} IN (?, ?, ?)
+            ORDER BY sequence DESC LIMIT 1
             """,
-            [decision.card_id, decision.symbol, decision.timeframe.value],
+            [
+                decision.card_id,
+                decision.symbol,
+                decision.timeframe.value,
+                decision.stage.value,
+                Stage.CANDIDATE.value,
+                Stage.RETIRED.value,
+            ],
         ).fetchone()
         if row is None or row[4] != decision.digest():
             return None

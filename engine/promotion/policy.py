@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
@@ -59,6 +59,14 @@ class PromotionDecision:
         The first gate that refused.
     decided_at_ms : int
         When, UTC milliseconds; no part of the evidence.
+    evidence : mapping of str to plain data
+        What the evidence was gathered with, where that is not said by the card: windows, paths, trials.
+    follows : int or None
+        Number of the ledger's row that reached the stage before this one; None where none is needed.
+    lowers : bool
+        Whether a refusal lowers what stands, as the card asks for.
+    decided_by, reason : str
+        Who, and why; empty where the evidence alone decided.
     """
 
     card_id: str
@@ -74,6 +82,11 @@ class PromotionDecision:
     gates: tuple[GateResult, ...]
     refused_by: str | None
     decided_at_ms: int
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    follows: int | None = None
+    lowers: bool = False
+    decided_by: str = ""
+    reason: str = ""
 
     @property
     def promoted(self) -> bool:
@@ -85,7 +98,18 @@ class PromotionDecision:
         return hash_of({key: value for key, value in self.to_plain().items() if key != "decided_at_ms"})
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain data that JSON can hold; `from_plain` gives the decision back."""
+        """Return plain data that JSON can hold; `from_plain` gives the decision back.
+
+        What a decision has nothing to say about is left out, so that rows written before there was such a
+        thing keep their hash.
+        """
+        said = {
+            "evidence": dict(self.evidence),
+            "follows": self.follows,
+            "lowers": self.lowers,
+            "decided_by": self.decided_by,
+            "reason": self.reason,
+        }
         return {
             "card_id": self.card_id,
             "card_version": self.card_version,
@@ -100,6 +124,7 @@ class PromotionDecision:
             "refused_by": self.refused_by,
             "gates": [gate.to_plain() for gate in self.gates],
             "decided_at_ms": self.decided_at_ms,
+            **{name: value for name, value in said.items() if value},  # rows are numbered from 1
         }
 
     @classmethod
