@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from engine.metrics.calendar import Period, period_of, period_returns, start_of
 from engine.metrics.trades import profit_factor, win_rate_pct
 from engine.timeframes import DAY_MS, HOUR_MS
 
@@ -17,14 +18,6 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 UNTAGGED = "(none)"
 """How trades whose entry rule has no tag are called."""
-
-
-class Period(Enum):
-    """Calendar periods, in UTC. A week begins on Monday."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
 
 
 class TradeGroup(Enum):
@@ -47,9 +40,7 @@ def returns_by_period(
 ) -> pd.DataFrame:
     """Return what each period of a run came to.
 
-    A bar that closes at 00:00 belongs to the day that ends there. The first period is measured against the
-    starting equity; the first and the last may be partial. A period in which no bar closes has no row. Trades
-    count where they were closed.
+    See `period_returns`; a period in which no bar closes has no row. Trades count where they were closed.
 
     Parameters
     ----------
@@ -66,22 +57,17 @@ def returns_by_period(
         ts_start int64 (UTC ms), net_pnl_usdt, return_pct float64 (NaN once the equity before it is zero or
         less), trades, won int64.
     """
-    numbers = _period_of(equity["ts_close"].to_numpy(np.int64) - 1, period)
-    last = np.flatnonzero(np.diff(numbers, append=numbers[-1:] + 1))
-    ends = equity["equity_usdt"].to_numpy(np.float64)[last]
-    before = np.concatenate(([starting_equity_usdt], ends))[:-1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        returns = np.where(before > 0, ends / before - 1, np.nan) * 100
-    closed_in = _period_of(trades["ts_exit"].to_numpy(np.int64) - 1, period)
-    place = np.searchsorted(numbers[last], closed_in)
+    found = period_returns(equity, period, starting_equity_usdt=starting_equity_usdt)
+    closed_in = period_of(trades["ts_exit"].to_numpy(np.int64) - 1, period)
+    place = np.searchsorted(found.numbers, closed_in)
     net = trades["net_pnl_usdt"].to_numpy(np.float64)
     return pd.DataFrame(
         {
-            "ts_start": _start_of(numbers[last], period),
-            "net_pnl_usdt": ends - before,
-            "return_pct": returns,
-            "trades": np.bincount(place, minlength=len(last)).astype(np.int64),
-            "won": np.bincount(place[net > 0], minlength=len(last)).astype(np.int64),
+            "ts_start": start_of(found.numbers, period),
+            "net_pnl_usdt": found.net_pnl_usdt,
+            "return_pct": found.return_pct,
+            "trades": np.bincount(place, minlength=len(found.numbers)).astype(np.int64),
+            "won": np.bincount(place[net > 0], minlength=len(found.numbers)).astype(np.int64),
         }
     )
 
@@ -141,20 +127,3 @@ _LABELS: dict[TradeGroup, Callable[[pd.DataFrame], NDArray[Any]]] = {
     TradeGroup.ENTRY_TAG: _entry_tag,
     TradeGroup.ENDED_BY: _ended_by,
 }
-
-
-def _period_of(ts: NDArray[np.int64], period: Period) -> NDArray[np.int64]:
-    """Return the number of the period each moment is in: days, weeks or months since the epoch."""
-    if period is Period.DAY:
-        return ts // DAY_MS
-    if period is Period.WEEK:
-        return (ts // DAY_MS + 3) // 7
-    return ts.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64)
-
-
-def _start_of(numbers: NDArray[np.int64], period: Period) -> NDArray[np.int64]:
-    if period is Period.DAY:
-        return numbers * DAY_MS
-    if period is Period.WEEK:
-        return (numbers * 7 - 3) * DAY_MS
-    return numbers.astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)

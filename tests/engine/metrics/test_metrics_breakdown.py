@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from metrics_frames import equity_frame, trades_frame
 
-from engine.metrics.breakdown import Period, TradeGroup, returns_by_period, trades_by
-from engine.metrics.calendar import monthly_returns
+from engine.metrics.breakdown import TradeGroup, returns_by_period, trades_by
+from engine.metrics.calendar import Period, monthly_returns
 from engine.metrics.drawdown import drawdown_table
 from engine.timeframes import DAY_MS, HOUR_MS, Timeframe, format_utc, parse_utc
 
