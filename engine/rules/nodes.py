@@ -147,6 +147,26 @@ class Condition(ABC):
         return ""
 
 
+@dataclass(frozen=True)
+class Named(Condition):
+    """A condition under a name; it says what the condition says."""
+
+    name: str
+    condition: Condition
+
+    @override
+    def conditions(self) -> tuple[Condition, ...]:
+        return (self.condition,)
+
+    @override
+    def holds(self, columns: Columns) -> BoolArray:
+        return columns.holds(self.condition)
+
+    @override
+    def fails(self, columns: Columns) -> BoolArray:
+        return columns.fails(self.condition)
+
+
 class Leaf(Condition):
     """A condition written `[left, operator, right]`. Unknown where any of its operands is missing."""
 

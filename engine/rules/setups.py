@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, override
 
-from engine.rules.columns import BoolArray, Columns
-from engine.rules.nodes import Condition, Group, NodeParser
+from engine.rules.nodes import Group, Named, NodeParser
 
 
 @dataclass(frozen=True)
-class Setup(Group):
+class Setup(Named, Group):
     """`{setup: name}`: what the condition under `signal_rules.setups.name` says.
 
     Setups may use each other, though not in a circle; one that nothing uses is refused. Each is worked out
@@ -18,9 +17,6 @@ class Setup(Group):
     """
 
     key: ClassVar[str] = "setup"
-
-    name: str
-    condition: Condition
 
     @override
     @classmethod
@@ -32,18 +28,6 @@ class Setup(Group):
     @classmethod
     def schema(cls) -> dict[str, Any]:
         return {"description": "The name of a setup of this card.", "type": "string"}
-
-    @override
-    def conditions(self) -> tuple[Condition, ...]:
-        return (self.condition,)
-
-    @override
-    def holds(self, columns: Columns) -> BoolArray:
-        return columns.holds(self.condition)
-
-    @override
-    def fails(self, columns: Columns) -> BoolArray:
-        return columns.fails(self.condition)
 
     @override
     def text(self) -> str:

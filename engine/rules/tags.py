@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.idea_card.signal_rules import TAGS
 from engine.rules.columns import BoolArray, Columns
-from engine.rules.nodes import CONDITION_SCHEMA, Condition
+from engine.rules.nodes import CONDITION_SCHEMA, Condition, Named
 
 NAME_OF_A_TAG = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -33,23 +33,8 @@ TAG_SCHEMA: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Tag(Condition):
+class Tag(Named):
     """One of the conditions of a rule, with its tag."""
-
-    name: str
-    condition: Condition
-
-    @override
-    def holds(self, columns: Columns) -> BoolArray:
-        return columns.holds(self.condition)
-
-    @override
-    def fails(self, columns: Columns) -> BoolArray:
-        return columns.fails(self.condition)
-
-    @override
-    def conditions(self) -> tuple[Condition, ...]:
-        return (self.condition,)
 
     @override
     def text(self) -> str:
