@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from engine.backtest.prepare import PreparedFrame
 from engine.errors import SimulationError
 from engine.idea_card.position_state import PositionState
-from engine.sim.detail_loop import run_detailed_bars
-from engine.sim.loop import run_bars
-from engine.sim.simulate import Account, bar_arrays, new_account, run_account
+from engine.sim.simulate import Account, bar_driver, new_account, run_account
+from engine.sim.simulate_detailed import finer_bar_driver
 from engine.sim.state import Direction
 
 
@@ -85,52 +84,9 @@ def _run_up_to(prepared: PreparedFrame, end: int) -> Account:
     equity = prepared.plan.card.account.starting_equity_usdt
     account = new_account(len(bars), signals, prepared.funding, equity, book=False)
     if detail is None:
-        arrays = bar_arrays(bars)
-
-        def drive(at: int, account: Account) -> int:
-            return int(
-                run_bars(
-                    at,
-                    end,
-                    account.wallets,
-                    account.positions,
-                    prepared.contract,
-                    prepared.tiers,
-                    arrays,
-                    bars.bar_ms,
-                    signals.bits,
-                    signals.features,
-                    account.funding,
-                    account.books,
-                    account.curves,
-                )
-            )
-
+        drive = bar_driver(bars, signals, prepared.contract, prepared.tiers, end)
         run_account(account, drive, end)
-        return account
-    arrays, finer = bar_arrays(detail.bars), bar_arrays(detail.finer)
-
-    def drive_finer(at: int, account: Account) -> int:
-        return int(
-            run_detailed_bars(
-                at,
-                end,
-                account.wallets,
-                account.positions,
-                prepared.contract,
-                prepared.tiers,
-                arrays,
-                bars.bar_ms,
-                finer,
-                detail.finer.bar_ms,
-                detail.first,
-                signals.bits,
-                signals.features,
-                account.funding,
-                account.books,
-                account.curves,
-            )
-        )
-
-    run_account(account, drive_finer, end * detail.finer_per_bar)
+    else:
+        drive = finer_bar_driver(detail, signals, prepared.contract, prepared.tiers, end)
+        run_account(account, drive, end * detail.finer_per_bar)
     return account

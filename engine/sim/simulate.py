@@ -101,19 +101,31 @@ def simulate(
     SimulationError
         If the signals do not belong to the bars, or a feature is missing that the orders look at.
     """
-    arrays, bar_ms = bar_arrays(bars), bars.bar_ms
+    refuse_missing_features(contract, len(signals.features))
+    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book)
+    ran = run_account(account, bar_driver(bars, signals, contract, tiers, len(bars)), len(bars))
+    return close_account(account, contract, tiers, ran, bar_values(bars, ran - 1) if ran else None)
+
+
+type Driver = Callable[[int, Account], int]
+"""Runs an account from a bar on until its books are full or the bars are at an end; returns where it is."""
+
+
+def bar_driver(bars: MarketBars, signals: BarSignals, contract: Records, tiers: Floats, end: int) -> Driver:
+    """Return what runs an account over the first `end` of the bars."""
+    arrays = bar_arrays(bars)
 
     def drive(at: int, account: Account) -> int:
         return int(
             run_bars(
                 at,
-                len(bars),
+                end,
                 account.wallets,
                 account.positions,
                 contract,
                 tiers,
                 arrays,
-                bar_ms,
+                bars.bar_ms,
                 signals.bits,
                 signals.features,
                 account.funding,
@@ -122,10 +134,7 @@ def simulate(
             )
         )
 
-    refuse_missing_features(contract, len(signals.features))
-    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book)
-    ran = run_account(account, drive, len(bars))
-    return close_account(account, contract, tiers, ran, bar_values(bars, ran - 1) if ran else None)
+    return drive
 
 
 @dataclass(eq=False)
@@ -174,7 +183,7 @@ def new_account(
     )
 
 
-def run_account(account: Account, drive: Callable[[int, Account], int], end: int) -> int:
+def run_account(account: Account, drive: Driver, end: int) -> int:
     """Run a driver from 0 to `end` or to what ends the run, with room in the books; return where it is."""
     at = 0
     while at < end:

@@ -9,6 +9,7 @@ from engine.sim.market import BarSignals, FundingEvents
 from engine.sim.records import BarValues, Floats, Records
 from engine.sim.simulate import (
     Account,
+    Driver,
     SimulationOutput,
     bar_arrays,
     bar_values,
@@ -48,14 +49,26 @@ def simulate_detailed(
     SimulationError
         If the signals do not belong to the exec bars, or a feature is missing that the orders look at.
     """
-    bars, finer, per_bar = detail.bars, detail.finer, detail.finer_per_bar
+    count, per_bar = len(detail.bars), detail.finer_per_bar
+    refuse_missing_features(contract, len(signals.features))
+    account = new_account(count, signals, funding, starting_equity_usdt, book=book)
+    drive = finer_bar_driver(detail, signals, contract, tiers, count)
+    ran = run_account(account, drive, count * per_bar) // per_bar
+    return close_account(account, contract, tiers, ran, _last_values(detail, ran - 1) if ran else None)
+
+
+def finer_bar_driver(
+    detail: DetailBars, signals: BarSignals, contract: Records, tiers: Floats, end: int
+) -> Driver:
+    """Return what runs an account over the finer bars inside the first `end` exec bars."""
+    bars, finer = detail.bars, detail.finer
     arrays, finer_arrays = bar_arrays(bars), bar_arrays(finer)
 
     def drive(at: int, account: Account) -> int:
         return int(
             run_detailed_bars(
                 at,
-                len(bars),
+                end,
                 account.wallets,
                 account.positions,
                 contract,
@@ -73,10 +86,7 @@ def simulate_detailed(
             )
         )
 
-    refuse_missing_features(contract, len(signals.features))
-    account = new_account(len(bars), signals, funding, starting_equity_usdt, book=book)
-    ran = run_account(account, drive, len(bars) * per_bar) // per_bar
-    return close_account(account, contract, tiers, ran, _last_values(detail, ran - 1) if ran else None)
+    return drive
 
 
 def _last_values(detail: DetailBars, bar: int) -> BarValues:
