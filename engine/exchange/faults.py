@@ -89,15 +89,24 @@ class RequestFault(Exception):
         Bybit's code, where it gave one.
     reset_ms : int, optional
         When the rate limit is said to end, in the exchange's epoch milliseconds.
+    status : int, optional
+        The HTTP status, if it was not 200.
     """
 
     def __init__(
-        self, kind: FaultKind, said: str, *, ret_code: int | None = None, reset_ms: int | None = None
+        self,
+        kind: FaultKind,
+        said: str,
+        *,
+        ret_code: int | None = None,
+        reset_ms: int | None = None,
+        status: int | None = None,
     ) -> None:
         self.kind = kind
         self.said = said
         self.ret_code = ret_code
         self.reset_ms = reset_ms
+        self.status = status
         super().__init__(said)
 
 

@@ -92,7 +92,8 @@ class _WholeAnswers(requests.Session):
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Return the answer, read to its end; `ReadTimeout` if that takes too long."""
         until_s = self._monotonic_s() + self._timeout_s
-        response = super().send(request, **{**options, "stream": True})
+        # a redirection would take the signature to another address
+        response = super().send(request, **{**options, "stream": True, "allow_redirects": False})
         body = bytearray()
         try:
             while piece := _piece_of(response):
@@ -145,7 +146,7 @@ def attempt[T](ask: Callable[[], T]) -> T:
         raise RequestFault(FaultKind.DROPPED, "the connection was lost in the answer") from None
     except requests.exceptions.RequestException as error:
         # requests has one type for an address where nobody listens and for a connection that is cut off
-        if error.args and isinstance(error.args[0], urllib3.exceptions.ProtocolError):
+        if _may_have_been_sent(error):
             raise RequestFault(FaultKind.DROPPED, "the connection was lost before the answer") from None
         raise RequestFault(FaultKind.UNREACHABLE, f"cannot be reached ({type(error).__name__})") from None
     except (AttributeError, TypeError, KeyError, ValueError) as error:
@@ -153,9 +154,18 @@ def attempt[T](ask: Callable[[], T]) -> T:
         raise not_bybit() from error
 
 
+def _may_have_been_sent(error: requests.exceptions.RequestException) -> bool:
+    """Whether a connection was there, so that the other side may have the request: of an order it matters."""
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, urllib3.exceptions.MaxRetryError):
+        cause = cause.reason
+    never_sent = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ProxyError)
+    return isinstance(cause, urllib3.exceptions.HTTPError) and not isinstance(cause, never_sent)
+
+
 def bad_status(status: int) -> RequestFault:
     """Return the fault of an answer whose HTTP status is not 200."""
-    return RequestFault(kind_of_status(status), f"HTTP status {status}")
+    return RequestFault(kind_of_status(status), f"HTTP status {status}", status=status)
 
 
 def not_bybit() -> RequestFault:

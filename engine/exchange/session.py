@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from engine.errors import ConfigurationError
+from engine.errors import ConfigurationError, ExchangeError
 from engine.exchange.breaker import CircuitBreaker
 from engine.exchange.facts import server_ms_of
-from engine.exchange.faults import RETRY_RULES, FaultKind, RequestFault
+from engine.exchange.faults import RETRY_RULES, FaultKind, RequestFault, RetryRule
 from engine.exchange.given_up import error_of
 from engine.exchange.limits import SharedRequestLimiter
 from engine.exchange.timing import Timing
@@ -86,7 +86,7 @@ class BybitSession:
         self.host = parts.hostname
         self.clock_offset_ms = 0
         self._timeout_s = timeout_s
-        self._limiter = limiter
+        self._limiters = () if limiter is None else (limiter,)
         self._timing = timing or Timing()
         self._breaker = breaker or CircuitBreaker(self.base_url, timing=self._timing)
         self._threads = threading.local()
@@ -117,17 +117,27 @@ class BybitSession:
             If the exchange refuses the request, or its answer is not one of Bybit's.
         """
 
-        def ask(session: PybitSession) -> dict[str, Any]:
-            from engine.exchange.http import not_bybit
+        return self._patiently(
+            lambda session: self._answer(session, method, parameters, self._limiters),
+            lambda answer: read(answer["result"]),
+            endpoint,
+        )
 
-            answer, _, headers = getattr(session, method)(**parameters)
-            self._heed(headers)
-            result = answer.get("result")
-            if not isinstance(result, dict):
-                raise not_bybit()
-            return result
+    def _answer(
+        self,
+        session: PybitSession,
+        method: str,
+        parameters: Mapping[str, object],
+        limiters: Sequence[SharedRequestLimiter],
+    ) -> dict[str, Any]:
+        """Return the whole answer to one request; `limiters` are told what it says of the limit."""
+        from engine.exchange.http import not_bybit
 
-        return self._patiently(ask, read, endpoint)
+        answer, _, headers = getattr(session, method)(**parameters)
+        self._heed(headers, limiters)
+        if not isinstance(answer.get("result"), dict):
+            raise not_bybit()
+        return dict(answer)
 
     def fetch(self, path: str) -> Any:
         """Return the JSON at `path` of the base address, which need not be Bybit's; None where there is none.
@@ -151,37 +161,45 @@ class BybitSession:
 
         return self._patiently(get, lambda answer: answer, path)
 
-    def _patiently[A, T](self, ask: Callable[[PybitSession], A], read: Callable[[A], T], endpoint: str) -> T:
-        """Return what `read` makes of what `ask` returns, after as many attempts as the rules allow."""
+    def _patiently[A, T](
+        self,
+        ask: Callable[[PybitSession], A],
+        read: Callable[[A], T],
+        endpoint: str,
+        *,
+        rules: Mapping[FaultKind, RetryRule] = RETRY_RULES,
+        limiters: Sequence[SharedRequestLimiter] | None = None,
+    ) -> T:
+        """Return what `read` makes of what `ask` returns, after as many attempts as `rules` allow.
+
+        Each attempt asks all `limiters` first (by default the session's own); the last of them is the one
+        that the exchange's words on a limit are about.
+        """
         from tenacity import Retrying, retry_if_exception_type
 
         from engine.exchange.http import attempt
 
+        waits_for = self._limiters if limiters is None else limiters
+
         def once() -> T:
             self._breaker.check()
-            if self._limiter is not None:
-                self._limiter.acquire()
+            for limiter in waits_for:
+                limiter.acquire()
             return read(attempt(lambda: ask(self._session())))
 
-        patience = _Patience(self, self._timing)
+        patience = _Patience(self, self._timing, rules)
         retrying = Retrying(
             retry=retry_if_exception_type(RequestFault),
             wait=patience.wait_s,
             stop=patience.is_at_an_end,
-            before_sleep=lambda state: self._prepare(_fault_of(state), patience, endpoint),
+            before_sleep=lambda state: self._prepare(_fault_of(state), patience, endpoint, waits_for),
             sleep=self._timing.sleep,
             reraise=True,
         )
         try:
             answer = retrying(once)
         except RequestFault as fault:
-            error = error_of(
-                fault,
-                self.base_url,
-                endpoint,
-                attempts=patience.faults.total(),
-                is_loopback=is_loopback(self.base_url),
-            )
+            error = self._given_up(fault, endpoint, patience.faults.total())
             if fault.kind is FaultKind.BANNED:
                 self._breaker.banned(error.problem)
             elif RETRY_RULES[fault.kind].is_outage:
@@ -192,24 +210,36 @@ class BybitSession:
         self._breaker.succeeded()
         return answer
 
-    def _prepare(self, fault: RequestFault, patience: _Patience, endpoint: str) -> None:
+    def _given_up(self, fault: RequestFault, endpoint: str, attempts: int) -> ExchangeError:
+        """Return the error for the last of the faults of a request."""
+        return error_of(
+            fault, self.base_url, endpoint, attempts=attempts, is_loopback=is_loopback(self.base_url)
+        )
+
+    def _prepare(
+        self,
+        fault: RequestFault,
+        patience: _Patience,
+        endpoint: str,
+        limiters: Sequence[SharedRequestLimiter],
+    ) -> None:
         """Do what is to be done between a fault and the next attempt, but for the waiting."""
         wait_s = patience.next_wait_s
         _LOG.info("%s, %s: %s; next attempt in %.1f s", self.base_url, endpoint, fault.said, wait_s)
         if fault.kind is FaultKind.CLOCK:
             self._measure_clock()
-        if fault.kind is FaultKind.RATE_LIMITED and self._limiter is not None:
-            self._limiter.pause(wait_s)
+        if fault.kind is FaultKind.RATE_LIMITED and limiters:
+            limiters[-1].pause(wait_s)
 
-    def _heed(self, headers: Mapping[str, str]) -> None:
+    def _heed(self, headers: Mapping[str, str], limiters: Sequence[SharedRequestLimiter]) -> None:
         """Let everybody wait if the exchange says that this was the last request it takes for now."""
         from engine.exchange.http import reset_ms
 
-        if self._limiter is None or headers.get("X-Bapi-Limit-Status") != "0":
+        if not limiters or headers.get("X-Bapi-Limit-Status") != "0":
             return
         left_s = self.seconds_until(reset_ms(headers))
         if left_s is not None:
-            self._limiter.pause(left_s)
+            limiters[-1].pause(left_s)
 
     def seconds_until(self, stamp_ms: int | None) -> float | None:
         """Return how long it is until the exchange's clock shows `stamp_ms`, as the end of a rate limit.
@@ -226,22 +256,27 @@ class BybitSession:
         """Ask the exchange's time, and keep how far this machine's is behind it."""
         from engine.exchange.http import attempt
 
+        sent_ms = self._timing.epoch_ms()
         server_ms = server_ms_of(attempt(lambda: self._session().get_server_time()[0]["result"]))
-        self.clock_offset_ms = server_ms - self._timing.epoch_ms()
+        # the exchange read its clock somewhere between the two moments: the middle is the best guess
+        self.clock_offset_ms = server_ms - (sent_ms + self._timing.epoch_ms()) // 2
         _LOG.warning("the clock of %s is %d ms ahead of this machine's", self.base_url, self.clock_offset_ms)
 
     def _session(self) -> PybitSession:
-        from engine.exchange.http import PybitSession
-
         session: PybitSession | None = getattr(self._threads, "session", None)
         if session is None:
-            session = self._threads.session = PybitSession(
-                self.base_url,
-                timeout_s=self._timeout_s,
-                monotonic_s=self._timing.monotonic_s,
-                use_proxies=not is_loopback(self.base_url),
-            )
+            session = self._threads.session = self._new_session()
         return session
+
+    def _new_session(self) -> PybitSession:
+        from engine.exchange.http import PybitSession
+
+        return PybitSession(
+            self.base_url,
+            timeout_s=self._timeout_s,
+            monotonic_s=self._timing.monotonic_s,
+            use_proxies=not is_loopback(self.base_url),
+        )
 
     def __repr__(self) -> str:
         """Return the address; a session shows nothing else."""
@@ -251,18 +286,19 @@ class BybitSession:
 class _Patience:
     """How often and how long one call goes on: `RETRY_RULES`, by the kinds of fault it has met."""
 
-    def __init__(self, session: BybitSession, timing: Timing) -> None:
+    def __init__(self, session: BybitSession, timing: Timing, rules: Mapping[FaultKind, RetryRule]) -> None:
         self.faults: Counter[FaultKind] = Counter()
         self.next_wait_s = 0.0
         self._session = session
         self._timing = timing
+        self._rules = rules
         self._began_s = timing.monotonic_s()
 
     def wait_s(self, state: RetryCallState) -> float:
         """Count the fault that has just happened; return how long to wait after it, in seconds."""
         fault = _fault_of(state)
         self.faults[fault.kind] += 1
-        rule = RETRY_RULES[fault.kind]
+        rule = self._rules[fault.kind]
         longest_s = min(rule.first_wait_s * 2 ** (self.faults[fault.kind] - 1), rule.longest_wait_s)
         self.next_wait_s = self._timing.jitter(longest_s / 2, longest_s)
         left_s = self._session.seconds_until(fault.reset_ms)
@@ -274,7 +310,7 @@ class _Patience:
         """Whether this fault was one too many, or the next attempt would begin too late."""
         kind = _fault_of(state).kind
         next_s = self._timing.monotonic_s() - self._began_s + self.next_wait_s
-        return self.faults[kind] >= RETRY_RULES[kind].attempts or next_s > PATIENCE_S
+        return self.faults[kind] >= self._rules[kind].attempts or next_s > PATIENCE_S
 
 
 def _fault_of(state: RetryCallState) -> RequestFault:
