@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bitcoin_rules import BITCOIN
 from features_cases import (
     candles,
     columns_with_source,
@@ -27,7 +28,6 @@ from engine.features.builder import FeatureFrameBuilder, compute_feature, featur
 from engine.features.inputs import BarInputs, Stamped
 from engine.features.registry import INDICATORS
 from engine.idea_card.features import SOURCES, FeatureSpec
-from engine.market_data.instruments import InstrumentRules, RiskTier
 from engine.sim.market import FundingEvents
 from engine.timeframes import Timeframe
 
@@ -40,22 +40,7 @@ def history() -> History:
     """The frame as a run without frames gets it."""
     rate = CONTRACT["funding"]
     interest = CONTRACT["open_interest"]
-    rules = InstrumentRules(
-        symbol="BTCUSDT",
-        tick_size=0.1,
-        qty_step=0.001,
-        min_order_qty=0.001,
-        max_order_qty=100.0,
-        max_market_order_qty=100.0,
-        min_notional_usdt=5.0,
-        max_leverage=100.0,
-        leverage_step=0.01,
-        funding_interval_minutes=480,
-        launch_ts=0,
-        status="Trading",
-        as_of_ms=0,
-        tiers=(RiskTier(1, 2e6, 0.005, 0.01, 100.0, 0.0),),
-    )
+    rules = BITCOIN
     funding = FundingEvents(rate["ts"].to_numpy(), rate["funding_rate"].to_numpy(), np.full(len(rate), 100.0))
     return History(
         "BTCUSDT",

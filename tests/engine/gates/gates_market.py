@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
+from bitcoin_rules import BITCOIN
 
 from engine.backtest.candles import Candles
 from engine.features.inputs import Stamped
 from engine.gates.known_market import KnownMarket
-from engine.market_data.instruments import InstrumentRules, RiskTier
 from engine.sim.market import FundingEvents
 from engine.timeframes import HOUR_MS, Timeframe, parse_utc
 
 START = parse_utc("2024-01-01")
-INSTRUMENT = InstrumentRules(
-    symbol="BTCUSDT",
-    tick_size=0.1,
-    qty_step=0.001,
-    min_order_qty=0.001,
-    max_order_qty=1190.0,
-    max_market_order_qty=119.0,
-    min_notional_usdt=5.0,
-    max_leverage=100.0,
-    leverage_step=0.01,
-    funding_interval_minutes=480,
-    launch_ts=0,
-    status="Trading",
-    as_of_ms=START,
-    tiers=(RiskTier(1, 2e6, 0.005, 0.01, 100.0, 0.0), RiskTier(2, 2.6e6, 0.0056, 0.0111, 90.0, 1200.0)),
-)
+INSTRUMENT = replace(BITCOIN, as_of_ms=START)
 TIMEFRAMES = (Timeframe.M5, Timeframe.M15, Timeframe.H1, Timeframe.H4, Timeframe.D1)
 
 

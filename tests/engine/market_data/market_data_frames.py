@@ -8,8 +8,9 @@ from dataclasses import replace
 import duckdb
 import numpy as np
 import pandas as pd
+from bitcoin_rules import BITCOIN
 
-from engine.market_data.instruments import InstrumentRules, RiskTier
+from engine.market_data.instruments import InstrumentRules
 from engine.market_data.store import HistoricalDataStore
 from engine.timeframes import Timeframe, parse_utc
 
@@ -45,25 +46,7 @@ def events(times: list[int], value: float = 0.0001, column: str = "funding_rate"
     return pd.DataFrame({"ts": np.array(times, dtype=np.int64), column: np.full(len(times), value)})
 
 
-RULES = InstrumentRules(
-    symbol="BTCUSDT",
-    tick_size=0.1,
-    qty_step=0.001,
-    min_order_qty=0.001,
-    max_order_qty=1190.0,
-    max_market_order_qty=119.0,
-    min_notional_usdt=5.0,
-    max_leverage=100.0,
-    leverage_step=0.01,
-    funding_interval_minutes=480,
-    launch_ts=1584230400000,
-    status="Trading",
-    as_of_ms=START,
-    tiers=(
-        RiskTier(1, 2_000_000.0, 0.005, 0.01, 100.0, 0.0),
-        RiskTier(2, 2_600_000.0, 0.0056, 0.0111, 90.0, 1200.0),
-    ),
-)
+RULES = replace(BITCOIN, launch_ts=1584230400000, as_of_ms=START)
 
 
 def rules(as_of_ms: int, **changes: object) -> InstrumentRules:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from bitcoin_rules import BITCOIN
 
 from engine.backtest.candles import Candles
 from engine.backtest.history import History
 from engine.idea_card.load import space_from_text
 from engine.idea_card.parameter_space import ParameterSpace
-from engine.market_data.instruments import InstrumentRules, RiskTier
+from engine.market_data.instruments import RiskTier
 from engine.sim.market import FundingEvents
 from engine.timeframes import HOUR_MS, Timeframe, parse_utc
 
@@ -55,22 +58,7 @@ parameters:
   slow: {default: 20, min: 10, max: 40, step: 10}
 parameter_constraints: [[fast, "<", slow]]
 """
-INSTRUMENT = InstrumentRules(
-    symbol="BTCUSDT",
-    tick_size=0.1,
-    qty_step=0.001,
-    min_order_qty=0.001,
-    max_order_qty=1190.0,
-    max_market_order_qty=119.0,
-    min_notional_usdt=5.0,
-    max_leverage=100.0,
-    leverage_step=0.01,
-    funding_interval_minutes=480,
-    launch_ts=0,
-    status="Trading",
-    as_of_ms=START,
-    tiers=(RiskTier(1, 1e9, 0.005, 0.01, 100.0, 0.0),),
-)
+INSTRUMENT = replace(BITCOIN, as_of_ms=START, tiers=(RiskTier(1, 1e9, 0.005, 0.01, 100.0, 0.0),))
 
 
 def space(text: str = CARD) -> ParameterSpace:

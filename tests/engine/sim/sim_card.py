@@ -5,15 +5,17 @@ A volume of 7 enters long, 8 enters short, 9 leaves. The exec timeframe is 15m.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+from bitcoin_rules import BITCOIN
 
 from engine.backtest.engine import BacktestEngine
 from engine.backtest.prepare import prepare
 from engine.backtest.result import BacktestResult
 from engine.features.builder import FeatureFrameBuilder
 from engine.idea_card.load import card_from_text
-from engine.market_data.instruments import InstrumentRules, RiskTier
 from engine.strategies.card_plan import plan_card
 from engine.timeframes import Timeframe, parse_utc
 
@@ -57,22 +59,7 @@ promotion:
   max_liquidations: 0
 """
 
-INSTRUMENT = InstrumentRules(
-    symbol="BTCUSDT",
-    tick_size=0.1,
-    qty_step=0.001,
-    min_order_qty=0.001,
-    max_order_qty=1190.0,
-    max_market_order_qty=119.0,
-    min_notional_usdt=5.0,
-    max_leverage=100.0,
-    leverage_step=0.01,
-    funding_interval_minutes=480,
-    launch_ts=0,
-    status="Trading",
-    as_of_ms=START_MS,
-    tiers=(RiskTier(1, 2e6, 0.005, 0.01, 100.0, 0.0), RiskTier(2, 2.6e6, 0.0056, 0.0111, 90.0, 1200.0)),
-)
+INSTRUMENT = replace(BITCOIN, as_of_ms=START_MS)
 
 type Row = tuple[float, float, float, float, float]
 

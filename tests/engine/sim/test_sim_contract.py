@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from bitcoin_rules import BITCOIN
 
 from engine.errors import SimulationError
 from engine.idea_card.load import card_from_plain
 from engine.idea_card.targets import LARGEST_LADDER
-from engine.market_data.instruments import InstrumentRules, RiskTier
 from engine.sim.contract import contract_of
 from engine.sim.liquidation import LiquidationRegime
 from engine.sim.records import MAX_TARGETS, RULES_DTYPE, Records
@@ -22,22 +23,7 @@ from engine.sim.state import DistanceKind, EntryKind, Reprice, SizingKind, TimeI
 sys.path.insert(0, str(Path(__file__).parents[1] / "idea_card"))
 from idea_card_example import changed, everything, plain_example
 
-INSTRUMENT = InstrumentRules(
-    symbol="BTCUSDT",
-    tick_size=0.1,
-    qty_step=0.001,
-    min_order_qty=0.002,
-    max_order_qty=1190.0,
-    max_market_order_qty=119.0,
-    min_notional_usdt=5.0,
-    max_leverage=100.0,
-    leverage_step=0.01,
-    funding_interval_minutes=480,
-    launch_ts=0,
-    status="Trading",
-    as_of_ms=0,
-    tiers=(RiskTier(1, 2e6, 0.005, 0.01, 100.0, 0.0),),
-)
+INSTRUMENT = replace(BITCOIN, min_order_qty=0.002, tiers=BITCOIN.tiers[:1])
 
 FIELDS = RULES_DTYPE.names
 
