@@ -134,6 +134,8 @@ class IndicatorSpec:
         Orders that must hold between parameters: `("fast", "<", "slow")`.
     sparse : bool
         Whether values can be missing after the warm-up too: levels that do not exist yet, or no longer.
+    function : str
+        What the library that computes it calls it; empty where we do.
     """
 
     name: str
@@ -148,6 +150,7 @@ class IndicatorSpec:
     outputs: tuple[str, ...] = ("",)
     ordered: tuple[tuple[str, str, str], ...] = ()
     sparse: bool = False
+    function: str = ""
 
     @property
     def takes_source(self) -> bool:

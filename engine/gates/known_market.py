@@ -72,6 +72,13 @@ class KnownMarket:
             interest = Stamped(interest.ts[stamped], interest.values[stamped])
         return replace(self, candles=candles, funding=funding, open_interest=interest)
 
+    def since(self, first_rows: Mapping[Timeframe, int]) -> KnownMarket:
+        """Return the market whose candles begin at a row of each timeframe; events stay as they are."""
+        candles = {
+            timeframe: _rows(of, slice(first_rows[timeframe], None)) for timeframe, of in self.candles.items()
+        }
+        return replace(self, candles=candles)
+
     def with_another_future(self, moment_ms: int, rng: np.random.Generator) -> KnownMarket:
         """Return the market in which everything after a moment is noise.
 

@@ -2,46 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar
 
-from engine.gates.base import Gate, GateResult, GateViolation
+from engine.gates.figure import FigureGate
 from engine.gates.threshold import Bound
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationPolicy:
-    """Thresholds of the validation gates. The shipped values, and why they are what they are, are below."""
-
-    # Half of the growth inside has to show outside; Pardo (2008) asks for 50 to 60 %.
-    min_walk_forward_efficiency: float = 0.5
-    # A system that earns in fewer than half of the stretches it was not fitted to lives of a lucky one.
-    min_profitable_windows_pct: float = 50.0
-    # Outside the fitted stretches; a coin toss after costs has less than none.
-    min_outside_sharpe: float = 0.5
-    # The usual 5 % chance of being fooled, with the number of trials taken off.
-    min_deflated_sharpe: float = 0.95
-    # One choice in four that turns out below the median is what a mild edge shows; noise shows one in two.
-    max_overfitting_probability: float = 0.25
-    # White and Hansen test at 5 to 10 %; a grid of similar sets makes the test cautious, hence the upper end.
-    max_superior_ability_p_value: float = 0.10
-    # Another order of the same trades may be half as deep again as the card allows, not more.
-    max_bootstrapped_drawdown_factor: float = 1.5
-    # On markets of the same kind a real edge loses in well under half of the paths.
-    max_market_loss_probability: float = 0.4
-    # The entries have to beat nine of ten blind ones, or the exits and the market did the work.
-    min_random_entries_beaten: float = 0.9
-    # Costs are estimates: a system that dies of twice as much is too thin to trade.
-    min_return_at_double_costs_pct: float = 0.0
-    # Live orders come late; what needs this very bar is an artefact.
-    min_return_one_bar_late_pct: float = 0.0
-    # Rates double in crowded markets, which is when a trend follower holds.
-    min_return_at_double_funding_pct: float = 0.0
-    # What is left must not be a loss without the ten best trades.
-    min_return_without_best_trades_pct: float = 0.0
-    # Most of the sets one or two steps away keep at least half of the objective: no lone peak.
-    min_neighbourhood_share: float = 0.6
+from engine.idea_card.validation_policy import ValidationPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,44 +54,8 @@ class ValidationEvidence:
     neighbourhood_share: float | None
 
 
-class ValidationGate(Gate[ValidationEvidence]):
-    """Compares one figure of the evidence with its threshold; what is not defined never passes."""
-
-    figure: ClassVar[str]
-    title: ClassVar[str]
-    unit: ClassVar[str] = ""
-    bound: ClassVar[Bound] = Bound.AT_LEAST
-    remedy: ClassVar[str]
-
-    def threshold(self, evidence: ValidationEvidence) -> float:
-        """Return what the figure is held against."""
-        return float(getattr(evidence.policy, self.name))
-
-    def run(self, evidence: ValidationEvidence) -> GateResult:
-        """Return the verdict on the evidence."""
-        observed, threshold = getattr(evidence, self.figure), self.threshold(evidence)
-        if observed is None:
-            return GateResult(self.name, self.checks, self.severity, f"{self.title}: does not apply")
-        good = observed >= threshold if self.bound is Bound.AT_LEAST else observed <= threshold
-        shown = f"{observed:.3g}{self.unit}" if math.isfinite(observed) else "not defined"
-        limit = f"{threshold:.3g}{self.unit}"
-        violation = GateViolation(
-            where=evidence.where,
-            what=f"{self.title} is {shown}, {self.name} asks for {self.bound.value} {limit}",
-            how_much=f"{abs(observed - threshold):.3g}{self.unit} away"
-            if math.isfinite(observed)
-            else "nothing was shown",
-            remedy=self.remedy,
-        )
-        return GateResult(
-            gate=self.name,
-            checks=self.checks,
-            severity=self.severity,
-            summary=f"{self.title} {shown} ({self.bound.value} {limit})",
-            violations=() if good else (violation,),
-            observed=observed if math.isfinite(observed) else None,
-            threshold=threshold,
-        )
+class ValidationGate(FigureGate[ValidationEvidence]):
+    """Compares one figure of the evidence with its threshold in the card's `promotion.validation`."""
 
 
 class WalkForwardEfficiencyGate(ValidationGate):

@@ -52,6 +52,7 @@ def _entry(name: str, function: str, lookback: int, looks_for: str) -> Indicator
         params=(),
         warmup=lambda _: lookback,
         memory=Memory.WINDOW,
+        function=function,
     )
 
 

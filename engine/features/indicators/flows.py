@@ -196,6 +196,7 @@ ENTRIES = (
         params=(),
         warmup=lambda _: 0,
         memory=Memory.WINDOW,
+        function="pvol",
     ),
     IndicatorSpec(
         name="pvr",
