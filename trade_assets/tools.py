@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolRegistry, ToolSpec
 
 
@@ -32,6 +33,7 @@ def register(registry: ToolRegistry) -> None:
             SideEffect.WRITE,
             WhatToRun,
             run,
+            cost=ToolCost(CostScale.MINUTES, "cards x symbols x candles not yet stored"),
         )
     )
     registry.register(
@@ -41,6 +43,8 @@ def register(registry: ToolRegistry) -> None:
             SideEffect.WRITE,
             RoomToKeep,
             prune_features,
+            cost=ToolCost(CostScale.SECONDS, "stored features"),
+            is_destructive=True,
         )
     )
 

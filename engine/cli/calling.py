@@ -106,6 +106,7 @@ def _execute(tool: str, arguments: Mapping[str, Any], *, watched: bool) -> ToolR
     from engine.errors import TradeError
     from engine.settings import TradeSettings
     from engine.tools.catalogue import full_registry
+    from engine.tools.file_access import FileAccess
     from engine.tools.registry import ToolContext, ToolFailure, ToolResult
 
     try:
@@ -114,10 +115,11 @@ def _execute(tool: str, arguments: Mapping[str, Any], *, watched: bool) -> ToolR
     except TradeError as error:
         return ToolResult(tool, error=ToolFailure.of(error))
     if not watched:
-        return registry.execute(tool, arguments, ToolContext(settings, now_ms))
+        return registry.execute(tool, arguments, ToolContext(settings, now_ms, files=FileAccess.ANYWHERE))
 
     from engine.cli.screen import messages
     from engine.cli.watching import watch
 
     with watch(messages()) as progress:
-        return registry.execute(tool, arguments, ToolContext(settings, now_ms, progress))
+        context = ToolContext(settings, now_ms, progress, FileAccess.ANYWHERE)
+        return registry.execute(tool, arguments, context)

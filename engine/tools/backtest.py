@@ -9,6 +9,7 @@ from pydantic import Field
 from engine.errors import ConfigurationError
 from engine.timeframes import parse_utc
 from engine.tools.cards import find_plan
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.market import MarketKind, stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.reports import RUNS_FOLDER
@@ -102,8 +103,9 @@ TOOLS = (
     ToolSpec(
         "backtest.run",
         "Backtest a card on stored candles of one symbol, and write its artifacts and an HTML report.",
-        SideEffect.WRITE,
+        SideEffect.COMPUTE,
         WhatToBacktest,
         run_backtest,
+        cost=ToolCost(CostScale.SECONDS, "bars in the window"),
     ),
 )

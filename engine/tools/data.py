@@ -10,6 +10,7 @@ from pydantic import Field
 from engine.errors import ConfigurationError
 from engine.settings import TradeSettings
 from engine.timeframes import Timeframe
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.market import market_of
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_client, market_store
@@ -83,5 +84,6 @@ TOOLS = (
         SideEffect.WRITE,
         WhatToSync,
         sync,
+        cost=ToolCost(CostScale.MINUTES, "series x candles not yet stored"),
     ),
 )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from engine.errors import ConfigurationError, DataNotFound
 from engine.settings import Exchange, TradeSettings
 from engine.timeframes import Timeframe, parse_utc
+from engine.tools.cost import CostScale, ToolCost
+from engine.tools.file_access import FileUse
 from engine.tools.market import market_of
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_store
@@ -54,7 +56,9 @@ class WhatToImport(ToolInput):
     """Which files, and what is in them as far as they do not say it themselves."""
 
     format: ImportFormat = Field(description="how the files are laid out")
-    files: tuple[Path, ...] = Field(min_length=1, description="files, or folders of them")
+    files: Annotated[tuple[Path, ...], FileUse.READ] = Field(
+        min_length=1, description="files, or folders of them"
+    )
     timeframes: tuple[str, ...] = Field(
         (), description="bybit-trades: the candles to make; plain: the one there is, of candles"
     )
@@ -290,6 +294,7 @@ TOOLS = (
         SideEffect.WRITE,
         WhatToImport,
         import_files,
+        cost=ToolCost(CostScale.SECONDS, "size of the files"),
     ),
     ToolSpec(
         "data.export",
@@ -297,5 +302,6 @@ TOOLS = (
         SideEffect.WRITE,
         WhatToExport,
         export_files,
+        cost=ToolCost(CostScale.SECONDS, "stored rows"),
     ),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from engine.timeframes import Timeframe
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.data_quality import WhatToLookAt
 from engine.tools.market import market_of
 from engine.tools.plain import to_plain
@@ -127,6 +128,7 @@ TOOLS = (
         SideEffect.WRITE,
         WhatToHeal,
         heal,
+        cost=ToolCost(CostScale.SECONDS, "holes"),
     ),
     ToolSpec(
         "data.query",
@@ -134,5 +136,6 @@ TOOLS = (
         SideEffect.READ,
         WhatToQuery,
         query,
+        cost=ToolCost(CostScale.SECONDS, "rows looked at; ended after a minute"),
     ),
 )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from engine.errors import ConfigurationError, DataNotFound
 from engine.timeframes import Timeframe
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.data_files import stored_series
 from engine.tools.market import market_of
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
@@ -144,6 +145,7 @@ TOOLS = (
         SideEffect.READ,
         WhatToLookAt,
         check,
+        cost=ToolCost(CostScale.SECONDS, "stored rows"),
     ),
     ToolSpec(
         "data.journal",

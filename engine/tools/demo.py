@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from engine.errors import ConfigurationError
 from engine.settings import Exchange, TradeSettings
+from engine.tools.cost import CostScale, ToolCost
+from engine.tools.file_access import FileUse
 from engine.tools.market import stored_market
 from engine.tools.measure import Stage, StageMeter, peak_memory_mb, reset_peak_memory
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolRegistry, ToolSpec
@@ -26,7 +28,9 @@ REPLAY_FOLDER = "replay"
 class WhatToShow(ToolInput):
     """On which market."""
 
-    replay: Path | None = Field(None, description="folder of recorded candles; none: a generated market")
+    replay: Annotated[Path | None, FileUse.READ] = Field(
+        None, description="folder of recorded candles; none: a generated market"
+    )
 
 
 def demo_tool(registry: ToolRegistry) -> ToolSpec[WhatToShow]:
@@ -61,6 +65,7 @@ def demo_tool(registry: ToolRegistry) -> ToolSpec[WhatToShow]:
         SideEffect.WRITE,
         WhatToShow,
         run_demo,
+        cost=ToolCost(CostScale.MINUTES, "cards x symbols"),
     )
 
 

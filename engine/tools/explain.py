@@ -10,6 +10,7 @@ from engine.errors import ConfigurationError
 from engine.timeframes import parse_utc
 from engine.tools.backtest import WhatToBacktest, asked_window
 from engine.tools.cards import find_plan
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolSpec
 from engine.tools.stores import market_store
@@ -160,22 +161,25 @@ TOOLS = (
     ToolSpec(
         "explain.moment",
         "Say what the rules of a card were at a moment: every condition with its values, and which decided.",
-        SideEffect.READ,
+        SideEffect.COMPUTE,
         WhatMoment,
         explain_moment,
+        cost=ToolCost(CostScale.SECONDS, "bars in the window"),
     ),
     ToolSpec(
         "explain.trade",
         "Say why a trade of a card's backtest was entered and left: rules, levels, fills, funding.",
-        SideEffect.READ,
+        SideEffect.COMPUTE,
         WhatTrade,
         explain_trade,
+        cost=ToolCost(CostScale.SECONDS, "bars in the window"),
     ),
     ToolSpec(
         "explain.trades",
         "List the trades of a card's backtest: what opened and what closed each, and the sums by tag.",
-        SideEffect.READ,
+        SideEffect.COMPUTE,
         WhatTrades,
         explain_trades,
+        cost=ToolCost(CostScale.SECONDS, "bars in the window"),
     ),
 )

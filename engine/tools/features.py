@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 
 _SIDES = {"left": 5, "right": 5}
@@ -116,9 +117,10 @@ TOOLS = (
     ToolSpec(
         "features.draw",
         "Draw an indicator, or every market structure, on stored candles: a PNG each, to look at.",
-        SideEffect.WRITE,
+        SideEffect.COMPUTE,
         Drawing,
         draw,
+        cost=ToolCost(CostScale.SECONDS, "indicators drawn"),
     ),
     ToolSpec(
         "features.reference",

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -17,8 +18,9 @@ def to_plain(value: Any) -> Any:
     """Return `value` as None, booleans, integers, finite floats, text, lists and dictionaries.
 
     NaN and infinities become None, for which JSON has no number. Enums give their value, paths their text,
-    NumPy scalars their Python number; dataclasses and pydantic models become dictionaries; sets are sorted
-    by their text, so that the order is always the same.
+    decimals their exact digits as text, NumPy scalars their Python number; characters that no encoding has
+    (halves of a pair) become question marks; dataclasses and pydantic models become dictionaries; sets are
+    sorted by their text, so that the order is always the same.
 
     Raises
     ------
@@ -26,14 +28,18 @@ def to_plain(value: Any) -> Any:
         If something in it has no plain form. Frames and arrays have none on purpose: a tool says which part
         of a table it answers with.
     """
-    if value is None or isinstance(value, bool | str):
-        return value.value if isinstance(value, Enum) else value
     if isinstance(value, Enum):
         return to_plain(value.value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value) if value.isascii() else value.encode(errors="replace").decode()
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return f"{value:f}" if value.is_finite() else None
     if isinstance(value, BaseModel):
         return to_plain(value.model_dump())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -41,7 +47,7 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(to_plain(key)): to_plain(item) for key, item in value.items()}
     if isinstance(value, PurePath):
-        return str(value)
+        return to_plain(str(value))
     if isinstance(value, AbstractSet):
         return sorted((to_plain(item) for item in value), key=str)
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):

@@ -9,6 +9,7 @@ from pydantic import Field
 from engine.errors import ConfigurationError
 from engine.tools.backtest import asked_window
 from engine.tools.cards import find_plan
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_store
@@ -89,8 +90,9 @@ TOOLS = (
     ToolSpec(
         "portfolio.run",
         "Backtest several cards and symbols on one wallet with shared capital, and write the artifacts.",
-        SideEffect.WRITE,
+        SideEffect.COMPUTE,
         WhatToRunTogether,
         run_portfolio,
+        cost=ToolCost(CostScale.SECONDS, "cards x symbols x bars in the window"),
     ),
 )

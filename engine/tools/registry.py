@@ -20,6 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.errors import ConfigurationError, TradeError
 from engine.settings import TradeSettings
+from engine.tools.cost import INSTANT, ToolCost
+from engine.tools.file_access import FileAccess, refuse_outside
 from engine.tools.plain import to_plain
 from engine.tools.progress import NullProgress, Progress
 
@@ -34,9 +36,14 @@ class SideEffect(Enum):
     """What a tool changes, from nothing to money."""
 
     READ = "read"
+    """Answers from what is there."""
     COMPUTE = "compute"
+    """Works something out, and may keep it under a name of its own below the data folder; what is there stays
+    as it is."""
     WRITE = "write"
+    """Changes stored data, cards, files or decisions."""
     TRADE = "trade"
+    """Sends, changes or cancels orders, or says what may be sent."""
 
 
 class ToolInput(BaseModel):
@@ -61,11 +68,14 @@ class ToolContext:
         The clock, in UTC epoch milliseconds. A tool has no other.
     progress : Progress, optional
         Who watches.
+    files : FileAccess, optional
+        How far the caller's file arguments reach; inside the project if not said otherwise.
     """
 
     settings: TradeSettings
     now_ms: Callable[[], int]
     progress: Progress = field(default_factory=NullProgress)
+    files: FileAccess = FileAccess.INSIDE
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,10 @@ class ToolSpec[ModelT: BaseModel]:
         Its arguments.
     handler : callable
         From arguments and context to data that `to_plain` understands; raises `TradeError` to refuse.
+    cost : ToolCost, optional
+        What a usual call takes.
+    is_destructive : bool, optional
+        Whether it can remove or replace what cannot be made again by the same call.
     """
 
     name: str
@@ -91,15 +105,34 @@ class ToolSpec[ModelT: BaseModel]:
     side_effect: SideEffect
     input_model: type[ModelT]
     handler: Callable[[ModelT, ToolContext], Any]
+    cost: ToolCost = INSTANT
+    is_destructive: bool = False
 
     @property
     def category(self) -> str:
         """The part of the name before the dot."""
         return self.name.partition(".")[0]
 
+    @property
+    def needs_consent(self) -> bool:
+        """Whether a person is asked before it runs."""
+        return self.side_effect in (SideEffect.WRITE, SideEffect.TRADE)
+
     def input_schema(self) -> dict[str, Any]:
         """Return the JSON schema of the arguments."""
         return self.input_model.model_json_schema()
+
+    def summary(self) -> dict[str, Any]:
+        """Return what somebody who chooses among tools has to know, as plain data."""
+        return {
+            "name": self.name,
+            "category": self.category,
+            "description": self.description,
+            "side_effect": self.side_effect.value,
+            "is_destructive": self.is_destructive,
+            "cost": self.cost.scale.value,
+            "grows_with": self.cost.grows_with,
+        }
 
 
 @dataclass(frozen=True)
@@ -133,7 +166,7 @@ class ToolResult:
     def to_plain(self) -> dict[str, Any]:
         """Return the result as plain data."""
         return {
-            "tool": self.tool,
+            "tool": to_plain(self.tool),
             "ok": self.ok,
             "data": self.data,
             "error": to_plain(self.error),
@@ -192,6 +225,10 @@ class ToolRegistry:
                 f"there is no tool called {name!r}", way_out=f"use one of {', '.join(known)}"
             ) from None
 
+    def categories(self) -> tuple[str, ...]:
+        """Return the categories there are, by name."""
+        return tuple(sorted({spec.category for spec in self._tools.values()}))
+
     def list(self, category: str | None = None) -> tuple[ToolSpec[Any], ...]:
         """Return the tools of a category, or all, by name."""
         return tuple(
@@ -226,27 +263,30 @@ class ToolRegistry:
             "InternalFault" for everything nobody foresaw. Only an interruption (Ctrl-C) passes through.
         """
         started = time.perf_counter()
+        data, error = self._attempt(name, arguments, context)
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        return ToolResult(tool=name, data=data, error=error, elapsed_ms=elapsed_ms)
 
-        def ended(*, data: Any = None, error: ToolFailure | None = None) -> ToolResult:
-            elapsed_ms = (time.perf_counter() - started) * 1000
-            return ToolResult(tool=name, data=data, error=error, elapsed_ms=elapsed_ms)
-
+    def _attempt(
+        self, name: str, arguments: Mapping[str, Any], context: ToolContext
+    ) -> tuple[Any, ToolFailure | None]:
         try:
-            spec = self.get(name)
-        except ConfigurationError as error:
-            return ended(error=ToolFailure(UNKNOWN_TOOL, error.problem, error.way_out))
-        try:
-            checked = spec.input_model.model_validate(dict(arguments))
-        except ValidationError as error:
-            return ended(error=_argument_failure(spec, error))
-        try:
-            return ended(data=to_plain(spec.handler(checked, context)))
+            try:
+                spec = self.get(name)
+            except ConfigurationError as error:
+                return None, ToolFailure(UNKNOWN_TOOL, error.problem, error.way_out)
+            try:
+                checked = spec.input_model.model_validate(dict(arguments))
+            except ValidationError as error:
+                return None, _argument_failure(spec, error)
+            refuse_outside(checked, context.files, context.settings)
+            return to_plain(spec.handler(checked, context)), None
         except TradeError as error:
             log.debug("%s refused", name, exc_info=True)
-            return ended(error=ToolFailure.of(error))
+            return None, ToolFailure.of(error)
         except Exception as error:  # the promise is a result, whatever a tool does
             log.exception("%s failed in a way nobody foresaw", name)
-            return ended(error=internal_fault(error))
+            return None, internal_fault(error)
 
 
 def internal_fault(error: Exception) -> ToolFailure:

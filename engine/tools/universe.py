@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.settings import TradeSettings
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.registry import NoInput, SideEffect, ToolContext, ToolSpec
 
 if TYPE_CHECKING:
@@ -72,5 +73,6 @@ TOOLS = (
         SideEffect.WRITE,
         NoInput,
         refresh,
+        cost=ToolCost(CostScale.SECONDS, "symbols the exchange lists"),
     ),
 )
