@@ -37,9 +37,14 @@ class FigureGate[Evidence: Judged](Gate[Evidence]):
         """Return what the figure is held against."""
         return float(getattr(evidence.policy, self.name))
 
+    def observed(self, evidence: Evidence) -> float | None:
+        """Return the figure."""
+        value: float | None = getattr(evidence, self.figure)
+        return value
+
     def run(self, evidence: Evidence) -> GateResult:
         """Return the verdict on the evidence."""
-        observed, threshold = getattr(evidence, self.figure), self.threshold(evidence)
+        observed, threshold = self.observed(evidence), self.threshold(evidence)
         if observed is None:
             return GateResult(self.name, self.checks, self.severity, f"{self.title}: does not apply")
         good = observed >= threshold if self.bound is Bound.AT_LEAST else observed <= threshold

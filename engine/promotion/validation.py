@@ -14,8 +14,9 @@ from engine.backtest.measure import account_runs
 from engine.backtest.prepare import PreparedFrame, prepare_history
 from engine.gates.base import GateResult
 from engine.gates.lookahead import LookAheadGate, look_ahead_evidence
-from engine.gates.validation import VALIDATION_GATES, ValidationEvidence, ValidationPolicy
+from engine.gates.validation import VALIDATION_GATES, ValidationEvidence
 from engine.idea_card.parameter_space import Binding, ParameterSpace
+from engine.idea_card.validation_policy import ValidationPolicy
 from engine.metrics.returns import last_bars_of_days, returns_between
 from engine.metrics.selection import (
     backtest_overfitting,

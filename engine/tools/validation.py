@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.tools.backtest import asked_window
 from engine.tools.cards import find_space
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_store
@@ -41,7 +42,7 @@ def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]
     """
     from engine.backtest.runner import history_from_store
     from engine.backtest.sweep import available_cores
-    from engine.gates.validation import ValidationPolicy
+    from engine.idea_card.validation_policy import ValidationPolicy
     from engine.promotion.validation import ValidationSettings, validate
 
     _, end_ms = asked_window(None, asked.end)
@@ -120,9 +121,10 @@ TOOLS = (
         "promotion.validate",
         "Ask whether a card's result was luck: look-ahead, walk-forward, overfitting, stress, Monte Carlo, "
         "blind entries, neighbouring parameters, each with the verdict of its gate.",
-        SideEffect.READ,
+        SideEffect.COMPUTE,
         WhatToValidate,
         validate_card,
+        cost=ToolCost(CostScale.MINUTES, "windows x sets of parameters x bars"),
     ),
     ToolSpec(
         "gates.list",

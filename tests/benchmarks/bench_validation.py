@@ -13,8 +13,8 @@ from benchmark_report import Figure, show, timed
 
 from engine.backtest.history import History
 from engine.gates.lookahead import LookAheadGate, look_ahead_evidence
-from engine.gates.validation import ValidationPolicy
 from engine.idea_card.load import space_from_text
+from engine.idea_card.validation_policy import ValidationPolicy
 from engine.promotion.validation import Validation, ValidationSettings, validate
 from engine.strategies.card_plan import plan_card
 from engine.timeframes import Timeframe

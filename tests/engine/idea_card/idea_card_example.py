@@ -142,6 +142,35 @@ def everything() -> Any:
         "max_notional_usdt": 20000,
         "max_effective_leverage": 2.5,
     }
+    data["promotion"] |= {
+        "validation": {
+            "min_walk_forward_efficiency": 0.4,
+            "min_profitable_windows_pct": 60.0,
+            "min_outside_sharpe": 0.7,
+            # shares of one, which a test makes larger by one
+            "min_deflated_sharpe": 0.0,
+            "max_overfitting_probability": 0.0,
+            "max_superior_ability_p_value": 0.0,
+            "min_neighbourhood_share": 0.0,
+            "max_market_loss_probability": 0.0,
+            "min_random_entries_beaten": 0.0,
+            "max_bootstrapped_drawdown_factor": 2.0,
+            "min_return_at_double_costs_pct": -1.5,
+            "min_return_one_bar_late_pct": 0.5,
+            "min_return_at_double_funding_pct": 0.25,
+            "min_return_without_best_trades_pct": -2.5,
+        },
+        "shadow": {
+            "min_shadow_days": 28.0,
+            "min_shadow_compared_pct": 98.0,
+            "max_shadow_decision_differences": 1,
+            "max_shadow_fill_differences": 2,
+            "max_shadow_fill_price_bps": 3.0,
+            "min_shadow_trades": 10,
+            "max_shadow_drawdown_factor": 0.5,
+        },
+        "lower_on_refusal": True,
+    }
     return data
 
 

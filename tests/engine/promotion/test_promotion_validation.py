@@ -11,7 +11,8 @@ from evidence_case import CARD, history, space
 from engine.errors import ConfigurationError
 from engine.gates.base import Severity
 from engine.gates.threshold import Bound
-from engine.gates.validation import VALIDATION_GATES, ValidationEvidence, ValidationPolicy
+from engine.gates.validation import VALIDATION_GATES, ValidationEvidence
+from engine.idea_card.validation_policy import ValidationPolicy
 from engine.promotion.validation import Validation, ValidationSettings, validate
 
 FEW = ValidationSettings(windows=4, most_sets=12, paths=60, random_entries=40)
@@ -60,7 +61,7 @@ def test_each_gate_by_hand(gate) -> None:
 
 
 def test_the_names_of_the_gates_are_those_of_the_policy() -> None:
-    policy = {field.name for field in dataclasses.fields(ValidationPolicy)}
+    policy = set(ValidationPolicy.model_fields)
     assert {gate.name for gate in VALIDATION_GATES} == policy
     assert {gate.figure for gate in VALIDATION_GATES} < set(vars(GOOD))
 
