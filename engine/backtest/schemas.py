@@ -6,6 +6,9 @@ turns a failure into a message.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
@@ -13,6 +16,8 @@ import pandera.pandas as pa
 from engine.backtest.frames import FILL_COLUMNS, TRADE_COLUMNS
 from engine.backtest.result import BacktestResult
 from engine.market_data.schemas import validate
+from engine.metrics.compute import FAMILIES, Metrics
+from engine.metrics.described import Unit
 from engine.sim.state import FillReason
 
 # Nothing but rounding in the last place may come between two ways to the same amount.
@@ -41,11 +46,22 @@ def check_result(result: BacktestResult) -> None:
     SchemaViolation
         Naming the frame, the sentences that do not hold and the first rows.
     """
-    name = f"{result.card_id} on {result.symbol} {result.exec_timeframe}"
-    validate(result.trades, TRADES, f"trades of {name}")
-    validate(result.fills, FILLS, f"fills of {name}")
-    validate(result.funding, FUNDING_PAYMENTS, f"funding of {name}")
-    validate(result.equity, EQUITY, f"equity of {name}")
+    for name, frame, schema in result_frames(result):
+        validate(frame, schema, name)
+
+
+def result_frames(result: BacktestResult) -> Iterator[tuple[str, pd.DataFrame, pa.DataFrameSchema]]:
+    """Give the name of each frame of a run, the frame and its schema."""
+    of = f"of {result.card_id} on {result.symbol} {result.exec_timeframe}"
+    yield f"trades {of}", result.trades, TRADES
+    yield f"fills {of}", result.fills, FILLS
+    yield f"funding {of}", result.funding, FUNDING_PAYMENTS
+    yield f"equity {of}", result.equity, EQUITY
+
+
+def metrics_frame(metrics: Metrics) -> pd.DataFrame:
+    """Return the figures of a run as a frame of one row, for `METRICS`."""
+    return pd.DataFrame({field.name: [float(getattr(metrics, field.name))] for field in _FIGURES})
 
 
 def _column(name: str, *, signed: bool = False) -> pa.Column:
@@ -186,3 +202,27 @@ EQUITY = pa.DataFrameSchema(
     name="equity",
 )
 """The account at the close of each exec bar."""
+
+_FIGURES = [field for family in FAMILIES for field in fields(family)]
+_NOT_INFINITE = {
+    field.name: pa.Check(lambda values: ~np.isinf(values), error=f"{field.name} is not infinite")
+    for field in _FIGURES
+}
+_COUNTED = {
+    field.name: pa.Check(
+        lambda values: (values >= 0) & (values % 1 == 0), error=f"{field.name} is a whole number from 0 on"
+    )
+    for field in _FIGURES
+    if field.metadata["unit"] is Unit.COUNT
+}
+
+METRICS = pa.DataFrameSchema(
+    {
+        name: pa.Column("float64", [check, *([_COUNTED[name]] if name in _COUNTED else [])], nullable=True)
+        for name, check in _NOT_INFINITE.items()
+    },
+    strict=True,
+    ordered=True,
+    name="metrics",
+)
+"""The figures of a run, one row; what is not defined is missing."""

@@ -17,6 +17,10 @@ from engine.errors import SchemaViolation
 from engine.market_data.tables import Series, SeriesKind
 from engine.timeframes import Timeframe, format_utc
 
+# Bybit serves a candle for every period a contract trades, so even one filled candle in a hundred means that
+# the exchange was down for days or that the sync is broken: no result over such data should be believed.
+MAX_FILLED_SHARE = 0.01
+
 _SHOWN_FAILURES = 3
 _FAILURE_COLUMNS = ("check", "row", "time_utc", "value")
 

@@ -15,7 +15,14 @@ from engine.errors import DataNotFound
 from engine.features.inputs import OPEN_INTEREST_INPUTS
 from engine.market_data.funding import price_funding_events
 from engine.market_data.healing import heal
-from engine.market_data.schemas import FUNDING_EVENTS, HEALED_OHLCV, OPEN_INTEREST, RAW_OHLCV, validate
+from engine.market_data.schemas import (
+    FUNDING_EVENTS,
+    HEALED_OHLCV,
+    MAX_FILLED_SHARE,
+    OPEN_INTEREST,
+    RAW_OHLCV,
+    validate,
+)
 from engine.market_data.store import HistoricalDataStore
 from engine.market_data.sync import MarketSync
 from engine.strategies.card_plan import CardPlan
@@ -45,10 +52,6 @@ MARKET_KEYS = (RAW_OHLCV_KEY, HEALED_OHLCV_KEY, FUNDING_EVENTS_KEY, INSTRUMENT_R
 
 # Raise it when these assets make something else of the same stored rows.
 CODE_VERSION = "1"
-
-# Bybit serves a candle for every period a contract trades, so even one filled candle in a hundred means that
-# the exchange was down for days or that the sync is broken: no result over such data should be believed.
-MAX_FILLED_SHARE = 0.01
 
 # Most of a sync is waiting: for an answer, for the disk. The limit of the exchange is the client's to keep.
 _SYNCED_AT_ONCE = 8
