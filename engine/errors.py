@@ -96,6 +96,42 @@ class ExchangeUnavailable(ExchangeError):
     """Nothing answers, or not in time. May pass by itself."""
 
 
+class OutcomeUnknown(ExchangeUnavailable):
+    """Something was asked for that changes the account, and whether it was done is not known.
+
+    It must not be asked for again before the account was looked at.
+
+    Parameters
+    ----------
+    problem, way_out, ret_code
+        As of `ExchangeError`.
+    order_link_id : str, optional
+        Of the order in question.
+    """
+
+    def __init__(
+        self, problem: str, *, way_out: str = "", ret_code: int | None = None, order_link_id: str = ""
+    ) -> None:
+        self.order_link_id = order_link_id
+        super().__init__(problem, way_out=way_out, ret_code=ret_code)
+
+
+class AuthenticationFailed(ExchangeError):
+    """The exchange does not take the key, the signature, or what the key may do."""
+
+
+class OrderRefused(ExchangeError):
+    """The exchange does not take an order, or a change of one; or it breaks the instrument's rules."""
+
+
+class InsufficientMargin(OrderRefused):
+    """The account has not enough for an order."""
+
+
+class OrderGone(OrderRefused):
+    """An order is not open any more: filled, cancelled or never there."""
+
+
 class SymbolNotListed(ExchangeError):
     """The exchange does not list the symbol as a USDT perpetual."""
 

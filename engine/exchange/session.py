@@ -169,11 +169,14 @@ class BybitSession:
         *,
         rules: Mapping[FaultKind, RetryRule] = RETRY_RULES,
         limiters: Sequence[SharedRequestLimiter] | None = None,
+        given_up: Callable[[RequestFault, str, int], ExchangeError] | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> T:
         """Return what `read` makes of what `ask` returns, after as many attempts as `rules` allow.
 
         Each attempt asks all `limiters` first (by default the session's own); the last of them is the one
-        that the exchange's words on a limit are about.
+        that the exchange's words on a limit are about. `given_up` makes the error of the last fault, the
+        endpoint and the number of attempts. No attempt begins later than `patience_s` after the first.
         """
         from tenacity import Retrying, retry_if_exception_type
 
@@ -187,7 +190,7 @@ class BybitSession:
                 limiter.acquire()
             return read(attempt(lambda: ask(self._session())))
 
-        patience = _Patience(self, self._timing, rules)
+        patience = _Patience(self, self._timing, rules, patience_s)
         retrying = Retrying(
             retry=retry_if_exception_type(RequestFault),
             wait=patience.wait_s,
@@ -199,7 +202,7 @@ class BybitSession:
         try:
             answer = retrying(once)
         except RequestFault as fault:
-            error = self._given_up(fault, endpoint, patience.faults.total())
+            error = (given_up or self._given_up)(fault, endpoint, patience.faults.total())
             if fault.kind is FaultKind.BANNED:
                 self._breaker.banned(error.problem)
             elif RETRY_RULES[fault.kind].is_outage:
@@ -286,12 +289,19 @@ class BybitSession:
 class _Patience:
     """How often and how long one call goes on: `RETRY_RULES`, by the kinds of fault it has met."""
 
-    def __init__(self, session: BybitSession, timing: Timing, rules: Mapping[FaultKind, RetryRule]) -> None:
+    def __init__(
+        self,
+        session: BybitSession,
+        timing: Timing,
+        rules: Mapping[FaultKind, RetryRule],
+        patience_s: float,
+    ) -> None:
         self.faults: Counter[FaultKind] = Counter()
         self.next_wait_s = 0.0
         self._session = session
         self._timing = timing
         self._rules = rules
+        self._patience_s = patience_s
         self._began_s = timing.monotonic_s()
 
     def wait_s(self, state: RetryCallState) -> float:
@@ -310,7 +320,7 @@ class _Patience:
         """Whether this fault was one too many, or the next attempt would begin too late."""
         kind = _fault_of(state).kind
         next_s = self._timing.monotonic_s() - self._began_s + self.next_wait_s
-        return self.faults[kind] >= self._rules[kind].attempts or next_s > PATIENCE_S
+        return self.faults[kind] >= self._rules[kind].attempts or next_s > self._patience_s
 
 
 def _fault_of(state: RetryCallState) -> RequestFault:
