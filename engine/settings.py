@@ -123,6 +123,16 @@ class TradeSettings:
         """The DuckDB file of the append-only promotion ledger."""
         return self.data_dir / self.exchange.value / "promotion.duckdb"
 
+    @property
+    def shadow_folder(self) -> Path:
+        """Where runs in shadow leave their evidence; see `engine.promotion.shadow_file`."""
+        return self.data_dir / self.exchange.value / "shadow"
+
+    @property
+    def sweep_database(self) -> Path:
+        """The DuckDB file of the append-only ledger of every trial of every sweep."""
+        return self.data_dir / self.exchange.value / "sweeps.duckdb"
+
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -17,6 +17,7 @@ from engine.cli.calling import REFUSED, call, configure_logging, show_fault
 from engine.cli.cards import cards_app, strategies_app
 from engine.cli.data import data_app
 from engine.cli.features import docs, features_app
+from engine.cli.sweeps import sweeps_app
 from engine.cli.universe import universe_app
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ app.add_typer(cards_app, name="cards")
 app.add_typer(strategies_app, name="strategies")
 portfolio_app = typer.Typer(help="Several cards and symbols on one wallet.", no_args_is_help=True)
 app.add_typer(portfolio_app, name="portfolio")
+app.add_typer(sweeps_app, name="sweeps")
 app.add_typer(universe_app, name="universe")
 app.add_typer(features_app, name="features")
 app.command()(docs)

@@ -169,14 +169,16 @@ def sweep(console: Console, data: Row) -> None:
     names = tuple(data["best"][0]["parameters"])
     specs = tuple(map(metric_spec, shown))
     titles = [f"{spec.title} {spec.unit.suffix}".rstrip() for spec in specs]
-    table = new_table(*names, *titles, right=(*names, *titles))
+    table = new_table(*names, *titles, "Run id", right=(*names, *titles))
     for row in data["best"]:
         values = [str(value) for value in row["parameters"].values()]
         digits = [0 if spec.unit.name == "COUNT" else 2 for spec in specs]
         metrics = [number(row["metrics"][spec.name], d) for spec, d in zip(specs, digits, strict=True)]
-        table.add_row(*values, *metrics)
+        table.add_row(*values, *metrics, row["run_id"][:12])
     console.print(table)
-    console.print(Text("Best of many is partly luck: the gates judge one card, not the sweep.", style="dim"))
+    told = f"{number(data['new_trials'], 0)} new trials are in the ledger of {data['family']}. "
+    luck = "Best of many is partly luck: the gates judge one card, not the sweep."
+    console.print(Text(told + luck, style="dim"))
     console.print(market_notice(data["market"]))
     lines(console, [("Results", data["out"])])
 

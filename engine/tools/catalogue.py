@@ -28,6 +28,7 @@ from engine.tools import (
     reports,
     strategies,
     sweep,
+    sweeps,
     universe,
     validation,
 )
@@ -43,7 +44,7 @@ def own_registry() -> ToolRegistry:
     registry = ToolRegistry()
     rooms = (
         backtest, cards, data, data_files, data_heal, data_quality, explain, features, portfolio, project,
-        promotions, reports, strategies, sweep, universe, validation,
+        promotions, reports, strategies, sweep, sweeps, universe, validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

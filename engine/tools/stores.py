@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from engine.exchange.client import BybitMarketClient
     from engine.market_data.store import HistoricalDataStore
     from engine.promotion.ledger import PromotionLedger
+    from engine.promotion.sweep_ledger import SweepLedger
 
 
 def market_store(settings: TradeSettings) -> HistoricalDataStore:
@@ -28,6 +29,14 @@ def promotion_ledger(settings: TradeSettings) -> PromotionLedger:
     from engine.promotion.ledger import PromotionLedger
 
     return PromotionLedger(connection_factory(settings.promotion_database, filled_by="trade run"))
+
+
+def sweep_ledger(settings: TradeSettings) -> SweepLedger:
+    """Return the append-only ledger of the trials of all sweeps; it is created by the first write."""
+    from engine.market_data.duckdb_file import connection_factory
+    from engine.promotion.sweep_ledger import SweepLedger
+
+    return SweepLedger(connection_factory(settings.sweep_database, filled_by="trade sweep"))
 
 
 def market_client(settings: TradeSettings) -> BybitMarketClient:

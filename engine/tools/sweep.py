@@ -19,10 +19,11 @@ from engine.idea_card.findings import did_you_mean
 from engine.settings import TradeSettings
 from engine.tools.backtest import asked_window
 from engine.tools.cards import find_space
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.market import stored_market
 from engine.tools.plain import to_plain
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
-from engine.tools.stores import market_store
+from engine.tools.stores import market_store, sweep_ledger
 
 if TYPE_CHECKING:
     from engine.backtest.search import Objective
@@ -79,6 +80,8 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     from engine.backtest.sweep import available_cores, run_sweep
     from engine.backtest.sweep_history import SWEPT_METRICS, sweep_from_store
     from engine.backtest.sweep_results import SweepJournal, results_table
+    from engine.promotion.trial_notes import TrialNotes
+    from engine.promotion.trials import searched_over
 
     by = asked.by or asked.objective or "net_return_pct"
     for metric in (by, asked.objective):
@@ -101,10 +104,13 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     history = sweep_from_store(
         space.card, asked.symbol, market_store(context.settings), start_ms=start_ms, end_ms=end_ms
     )
-    out = asked.out or _default_out(space, asked, sets, history.history.data_fingerprint, context.settings)
+    identity = _identity(space, asked, sets, history.history.data_fingerprint)
+    out = asked.out or _default_out(space, asked, identity, context.settings)
     reused = 0
+    searched = searched_over(space, history, search=asked.search.value, sweep_id=identity)
+    notes = TrialNotes(sweep_ledger(context.settings), searched, context.now_ms)
 
-    with SweepJournal(out, SWEPT_METRICS) as journal:
+    with notes, SweepJournal(out, SWEPT_METRICS) as journal:
 
         def on_result(result: SetResult, was_finished: bool) -> None:
             nonlocal reused
@@ -112,6 +118,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
                 reused += 1
             else:
                 journal.note(result)
+            notes.note(result)
             context.progress.advance(_TASK)
 
         def run(sets: Sequence[Binding]) -> tuple[SetResult, ...]:
@@ -145,12 +152,20 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
         "symbol": asked.symbol,
         "timeframe": card.timeframes.exec,
         "window": history.window(space.card),
+        "sweep_id": identity,
+        "family": searched.family,
         "sets": len(results),
         "reused": reused,
+        "new_trials": notes.added,
         "search": asked.search,
         "by": by,
         "best": [
-            {"parameters": result.binding, "system_hash": result.system_hash, "metrics": result.metrics}
+            {
+                "parameters": result.binding,
+                "system_hash": result.system_hash,
+                "run_id": result.run_id,
+                "metrics": result.metrics,
+            }
             for result in ranked[: asked.best]
         ],
         "out": str(out),
@@ -212,14 +227,10 @@ def _sets(space: ParameterSpace, asked: WhatToSweep) -> tuple[Binding, ...]:
     return sets
 
 
-def _default_out(
-    space: ParameterSpace,
-    asked: WhatToSweep,
-    sets: Sequence[Binding] | None,
-    data_fingerprint: str,
-    settings: TradeSettings,
-) -> Path:
-    """Name the file by what is asked, so that asking again finds it, and asking otherwise does not."""
+def _identity(
+    space: ParameterSpace, asked: WhatToSweep, sets: Sequence[Binding] | None, data_fingerprint: str
+) -> str:
+    """Name a sweep by what is asked, so that asking again finds it, and asking otherwise does not."""
     # More trials of one search go on in the file of the first: how many they are is no part of its name.
     searched = {
         "parameters": {name: to_plain(parameter) for name, parameter in space.parameters.items()},
@@ -236,7 +247,11 @@ def _default_out(
             **chosen,
         }
     )
-    name = f"{asked.symbol}_{space.card.timeframes.exec}_{identity[:_NAME_DIGITS]}.parquet"
+    return identity[:_NAME_DIGITS]
+
+
+def _default_out(space: ParameterSpace, asked: WhatToSweep, identity: str, settings: TradeSettings) -> Path:
+    name = f"{asked.symbol}_{space.card.timeframes.exec}_{identity}.parquet"
     return settings.data_dir / settings.exchange.value / _SWEEPS_FOLDER / space.card.id / name
 
 
@@ -259,8 +274,9 @@ TOOLS = (
     ToolSpec(
         "backtest.sweep",
         "Backtest many sets of a card's parameters on stored candles of one symbol; write a Parquet table.",
-        SideEffect.WRITE,
+        SideEffect.COMPUTE,
         WhatToSweep,
         run_sweep_tool,
+        cost=ToolCost(CostScale.MINUTES, "sets of parameters x bars in the window"),
     ),
 )

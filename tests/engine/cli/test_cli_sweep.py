@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -171,6 +172,38 @@ def test_a_bayesian_search_is_asked_for_again_with_more_trials_and_goes_on(synce
     card.write_text(card.read_text().replace("max: 2001, step: 1", "max: 2000, step: 1"))
     result = synced(*arguments, "--trials", "12", "--by", "max_drawdown_pct")
     assert "12 sets of a Bayesian search, 12 of them known before; the best by max drawdown" in result.stdout
+
+
+def test_every_trial_is_in_the_ledger_once(trade, synced, card, tmp_path):
+    """A ledger of its own, over the stored candles of the others."""
+    shutil.copytree(synced.environment["TRADE_DATA"], tmp_path / "data")
+    (tmp_path / "data" / "sandbox" / "sweeps.duckdb").unlink(missing_ok=True)
+    arguments = ("sweep", str(card), "-s", "BTCUSDT")
+    drawn = trade.json(*arguments, "--search", "random", "--trials", "3")["data"]
+    assert (drawn["new_trials"], drawn["family"]) == (3, "band_reversion")
+    whole = trade.json(*arguments)["data"]
+    assert (whole["sets"], whole["new_trials"]) == (8, 5)
+    assert trade.json(*arguments)["data"]["new_trials"] == 0
+    told = trade.json("sweeps", "list", str(card))["data"]
+    assert told["trials"] == 8
+    assert [(row["search"], row["trials"]) for row in told["sweeps"]] == [("grid", 5), ("random", 3)]
+    assert {row["sweep_id"] for row in told["sweeps"]} == {drawn["sweep_id"], whole["sweep_id"]}
+    shown = trade.json("sweeps", "show", str(card), "--by", "net_return_pct", "--best", "8")["data"]
+    assert shown["counted"] == 8
+    assert [row["run_id"] for row in shown["trials"]] == [row["run_id"] for row in whole["best"]]
+    assert [row["metrics"] for row in shown["trials"]] == [row["metrics"] for row in whole["best"]]
+    table = trade("sweeps", "show", str(card), "-s", "BTCUSDT")
+    assert shown["trials"][0]["run_id"][:12] in table.stdout
+    assert "8 sets were tried of band_reversion" in table.stdout
+    assert "8 trials in all" in trade("sweeps", "list").stdout
+    for wrong, told in (
+        (("sweeps", "show", str(card), "--by", "luck"), "rank them by"),
+        (("sweeps", "show", "trend_pullback"), "trade sweep trend_pullback"),
+        (("sweeps", "show", "no_such"), "there is no card"),
+    ):
+        refused = trade(*wrong)
+        assert refused.exit_code == 1
+        assert told in " ".join(refused.stderr.split())
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,8 @@ def test_the_shipped_tools_are_these():
         "promotions.list",
         "report.show",
         "strategies.list",
+        "sweeps.list",
+        "sweeps.show",
         "universe.list",
         "universe.refresh",
     ]
