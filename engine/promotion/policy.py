@@ -185,4 +185,5 @@ def decide(
         gates=results,
         refused_by=refused_by,
         decided_at_ms=decided_at_ms,
+        lowers=policy.lower_on_refusal,
     )
