@@ -24,7 +24,7 @@ from engine.runtime.snapshot import OpenPosition, RuntimeSnapshotView
 from engine.runtime.unfolding import ClosedBars, Unfolding
 from engine.sim.detail import DetailBars
 from engine.sim.exchange import SimulatedExchange
-from engine.sim.exchange_views import Bar, Position
+from engine.sim.exchange_views import Bar, Position, bar_rows
 from engine.sim.market import MarketBars
 from engine.sim.records import Floats
 from engine.sim.simulate import SimulationOutput
@@ -149,7 +149,7 @@ class _Run:
             if detail is None or row < 0:
                 exchange.trade(whole, features[bar])
             else:
-                *inside, closing = _rows(detail.finer, row, row + detail.finer_per_bar)
+                *inside, closing = bar_rows(detail.finer, row, row + detail.finer_per_bar)
                 for finer in inside:
                     # only the features of the bar before are known yet
                     exchange.trade(finer, features[max(bar - 1, 0)], ts_exec_open=whole.ts_open)
@@ -209,16 +209,7 @@ def _unfolding(plan: CardPlan, planned: PlannedStrategy, history: History) -> Un
 
 def _bars(bars: MarketBars) -> Iterator[Bar]:
     for first in range(0, len(bars), _BARS_AT_ONCE):
-        yield from _rows(bars, first, first + _BARS_AT_ONCE)
-
-
-def _rows(bars: MarketBars, first: int, after: int) -> Iterator[Bar]:
-    """Return some of the bars as plain Python numbers."""
-    rows = slice(first, after)
-    names = ("open", "high", "low", "close", "mark_open", "mark_high", "mark_low", "mark_close")
-    columns = [bars.ts_open[rows], bars.ts_open[rows] + bars.bar_ms]
-    columns += [getattr(bars, name)[rows] for name in (*names, "is_filled", "volume")]
-    return map(Bar._make, zip(*(column.tolist() for column in columns), strict=True))
+        yield from bar_rows(bars, first, first + _BARS_AT_ONCE)
 
 
 def _shown(position: Position) -> OpenPosition:

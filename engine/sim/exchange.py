@@ -15,6 +15,7 @@ from engine.sim.ledger import Ledger
 from engine.sim.market import FundingEvents
 from engine.sim.records import (
     FILL_DTYPE,
+    NEVER,
     PAYMENT_DTYPE,
     TRADE_DTYPE,
     BarValues,
@@ -134,6 +135,32 @@ class SimulatedExchange:
             self._payments,
             self._rejects,
         )
+
+    def expect(self, funding: FundingEvents) -> None:
+        """Take note of funding events that were not known at the start, before a bar they settle in.
+
+        Parameters
+        ----------
+        funding : FundingEvents
+            Later than those known so far.
+
+        Raises
+        ------
+        SimulationError
+            If they are not later.
+        """
+        ts, rate, mark_price = self._funding
+        known = FundingEvents(
+            np.concatenate([ts, funding.ts]),
+            np.concatenate([rate, funding.rate]),
+            np.concatenate([mark_price, funding.mark_price]),
+        )
+        self._funding = (known.ts, known.rate, known.mark_price)
+        room = blank_records(len(known), PAYMENT_DTYPE).view(np.ndarray)
+        room[: len(self._payments)] = self._payments
+        self._payments = room
+        at = int(self._positions["funding_cursor"][0])
+        self._positions["next_funding_ts"] = known.ts[at] if at < len(known) else NEVER
 
     def decide(self, signals: int, features: Sequence[float] | Floats = ()) -> None:
         """End the exec bar that was traded last, with what its signals ask for.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from engine.sim.market import MarketBars
 from engine.sim.state import Direction
 
 
@@ -28,6 +30,15 @@ class Bar(NamedTuple):
     mark_close: float
     is_filled: bool = False
     volume: float = np.inf
+
+
+def bar_rows(bars: MarketBars, first: int, after: int) -> Iterator[Bar]:
+    """Return some of the bars as plain Python numbers."""
+    rows = slice(first, after)
+    names = ("open", "high", "low", "close", "mark_open", "mark_high", "mark_low", "mark_close")
+    columns = [bars.ts_open[rows], bars.ts_open[rows] + bars.bar_ms]
+    columns += [getattr(bars, name)[rows] for name in (*names, "is_filled", "volume")]
+    return map(Bar._make, zip(*(column.tolist() for column in columns), strict=True))
 
 
 @dataclass(frozen=True)
