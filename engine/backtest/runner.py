@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from engine.backtest.candles import Candles
 from engine.backtest.engine import BacktestEngine
@@ -10,10 +10,11 @@ from engine.backtest.history import History
 from engine.backtest.prepare import PreparedFrame, funding_from_frame, prepare_history
 from engine.backtest.result import BacktestResult
 from engine.features.builder import stamped
-from engine.features.inputs import OPEN_INTEREST
+from engine.features.inputs import OPEN_INTEREST, Stamped
 from engine.market_data.funding import price_funding_events
 from engine.market_data.healing import heal
 from engine.market_data.store import HistoricalDataStore
+from engine.market_data.stored_market import StoredMarket
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
 
@@ -84,20 +85,38 @@ def history_from_store(
         If the store lacks candles or instrument rules.
     """
     wanted = tuple(timeframes)
-    stored = store.read_market(symbol, wanted, end_ms)
+    return history_of(
+        symbol,
+        store.read_market(symbol, wanted, end_ms),
+        open_interest=lambda: stamped(store.read_open_interest(symbol), OPEN_INTEREST),
+        feature_bytes=feature_bytes,
+    )
+
+
+def history_of(
+    symbol: str,
+    stored: StoredMarket,
+    *,
+    open_interest: Callable[[], Stamped],
+    feature_bytes: int | None = None,
+) -> History:
+    """Return the healed history of what is stored of a symbol.
+
+    Raises
+    ------
+    DataNotFound, DataError
+        If it lacks candles.
+    """
     candles = {
-        timeframe: Candles.from_frame(
-            heal(stored.candles[timeframe], stored.marks[timeframe], timeframe).frame
-        )
-        for timeframe in wanted
+        timeframe: Candles.from_frame(heal(frame, stored.marks[timeframe], timeframe).frame)
+        for timeframe, frame in stored.candles.items()
     }
-    funding = price_funding_events(stored.funding, stored.marks, stored.candles[min(wanted)])
-    events = funding_from_frame(funding)
+    funding = price_funding_events(stored.funding, stored.marks, stored.candles[min(stored.candles)])
     return History(
         symbol,
         candles,
-        events,
+        funding_from_frame(funding),
         stored.instrument,
-        open_interest=lambda: stamped(store.read_open_interest(symbol), OPEN_INTEREST),
+        open_interest=open_interest,
         feature_bytes=feature_bytes,
     )
