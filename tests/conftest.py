@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,10 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 # Figures are drawn into files, never on a screen.
 os.environ["MPLBACKEND"] = "Agg"
+# A process that a test starts finds the modules beside this file too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
