@@ -47,33 +47,12 @@ class Subject:
         return f"{self.card.id} on {self.symbol} {self.timeframe}"
 
 
-def validation_settings(
-    settings: ValidationSettings, *, earlier_trials: int, window: tuple[int, int]
-) -> dict[str, Any]:
-    """Return what evidence is gathered with, as it stands in the ledger.
-
-    Parameters
-    ----------
-    settings : ValidationSettings
-    earlier_trials : int
-    window : tuple of int
-        First ts_open and last ts_close, UTC milliseconds.
-    """
-    return {
-        **vars(settings),
-        "anchor": settings.anchor.value,
-        "earlier_trials": earlier_trials,
-        "start_ms": window[0],
-        "end_ms": window[1],
-    }
-
-
 def decide_validated(
     subject: Subject,
     found: Validation,
     stands: Standing,
     *,
-    evidence: Mapping[str, Any],
+    settings: ValidationSettings,
     data_fingerprint: str,
     decided_at_ms: int,
 ) -> PromotionDecision:
@@ -85,14 +64,21 @@ def decide_validated(
     found : Validation
         Judged by `subject.card.promotion.validation`.
     stands : Standing
-    evidence : mapping
-        What it was gathered with; see `validation_settings`. It names the run, with the system and the data.
+    settings : ValidationSettings
+        What it was gathered with. With the system, the data and the number of trials they name the run.
     data_fingerprint : str
         Of the history it was gathered over.
     decided_at_ms : int
     """
-    whole = {**evidence, "trials": found.trials}
-    named = [subject.system_hash, data_fingerprint, str(ENGINE_SEMANTICS_VERSION), whole]
+    windows = found.walk_forward.windows
+    evidence = {
+        **vars(settings),
+        "anchor": settings.anchor.value,
+        "trials": found.trials,
+        "start_ms": windows[0].split.inside_start_ms,
+        "end_ms": windows[-1].split.outside_end_ms,
+    }
+    named = [subject.system_hash, data_fingerprint, str(ENGINE_SEMANTICS_VERSION), evidence]
     return _decided(
         subject,
         Stage.VALIDATED,
@@ -101,7 +87,7 @@ def decide_validated(
         run_id=hash_of(named),
         data_fingerprint=data_fingerprint,
         engine_version=str(ENGINE_SEMANTICS_VERSION),
-        evidence=whole,
+        evidence=evidence,
         decided_at_ms=decided_at_ms,
     )
 

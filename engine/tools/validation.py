@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -15,17 +16,16 @@ from engine.tools.stores import market_store
 
 if TYPE_CHECKING:
     from engine.gates.base import Gate
-    from engine.promotion.validation import Validation
+    from engine.idea_card.parameter_space import ParameterSpace
+    from engine.promotion.validation import Validation, ValidationSettings
 
 _TASK = "evidence"
 _STEPS = 7
 
 
-class WhatToValidate(ToolInput):
-    """Which card, on what, and how much evidence."""
+class HowMuchEvidence(ToolInput):
+    """How much evidence is gathered."""
 
-    card: str = Field(description="the card's id, or a YAML file")
-    symbol: str = Field(description="the symbol, as BTCUSDT")
     end: str | None = Field(None, description="end of the history (UTC), not included; none: all there is")
     windows: int = Field(12, ge=1, le=100, description="windows of the walk-forward")
     sets: int = Field(200, ge=1, le=10_000, description="sets of parameters tried, of a card that has some")
@@ -35,35 +35,58 @@ class WhatToValidate(ToolInput):
     workers: int | None = Field(None, ge=1, description="threads; none: one per core")
 
 
-def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]:
-    """Gather the evidence on a card with its default parameters over stored candles, and judge it.
+class WhatToValidate(HowMuchEvidence):
+    """Which card, on what, and how much evidence."""
 
-    Nothing is entered in the ledger.
-    """
+    card: str = Field(description="the card's id, or a YAML file")
+    symbol: str = Field(description="the symbol, as BTCUSDT")
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Evidence, with what it was gathered with and the hash of the data it was gathered over."""
+
+    found: Validation
+    settings: ValidationSettings
+    data_fingerprint: str
+
+
+def gather(space: ParameterSpace, symbol: str, asked: HowMuchEvidence, context: ToolContext) -> Gathered:
+    """Gather the evidence on a card with its default parameters over stored candles, and judge it."""
     from engine.backtest.runner import history_from_store
     from engine.backtest.sweep import available_cores
-    from engine.idea_card.validation_policy import ValidationPolicy
     from engine.promotion.validation import ValidationSettings, validate
+    from engine.strategies.card_plan import plan_card
 
     _, end_ms = asked_window(None, asked.end)
-    space = find_space(asked.card, context.settings)
-    market = stored_market(context.settings)
     timeframes = space.card.timeframes.all_timeframes().values()
-    history = history_from_store(asked.symbol, timeframes, market_store(context.settings), end_ms=end_ms)
+    history = history_from_store(symbol, timeframes, market_store(context.settings), end_ms=end_ms)
+    settings = ValidationSettings(
+        windows=asked.windows, most_sets=asked.sets, paths=asked.paths, seed=asked.seed
+    )
     context.progress.start(_TASK, _STEPS)
     found = validate(
         space,
         space.defaults,
         history,
-        settings=ValidationSettings(
-            windows=asked.windows, most_sets=asked.sets, paths=asked.paths, seed=asked.seed
-        ),
-        policy=ValidationPolicy(),
+        settings=settings,
+        policy=space.card.promotion.validation,
         earlier_trials=asked.earlier_trials,
         workers=asked.workers or available_cores(),
         on_step=lambda step: context.progress.advance(_TASK, note=step),
     )
     context.progress.finish(_TASK)
+    return Gathered(found, settings, history.fingerprint_with(plan_card(space.card).inputs()))
+
+
+def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]:
+    """Gather the evidence on a card with its default parameters over stored candles, and judge it.
+
+    Nothing is entered in the ledger; `trade promote` does that.
+    """
+    space = find_space(asked.card, context.settings)
+    market = stored_market(context.settings)
+    gathered = gather(space, asked.symbol, asked, context)
     return {
         "market": market,
         "card_id": space.card.id,
@@ -71,23 +94,27 @@ def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]
         "system_hash": space.card.system_hash(),
         "symbol": asked.symbol,
         "timeframe": space.card.timeframes.exec,
-        "data_fingerprint": history.data_fingerprint,
-        **_plain(found),
+        "data_fingerprint": gathered.data_fingerprint,
+        **_plain(gathered.found),
     }
 
 
 def list_gates(asked: ToolInput, context: ToolContext) -> dict[str, Any]:
-    """List every gate: on stored data, on a backtest, on the evidence behind it."""
+    """List every gate: on stored data, a backtest, the evidence behind it, a run in shadow, a step up."""
     del asked, context
     from engine.gates.catalogue import PROMOTION_GATES
     from engine.gates.lookahead import LookAheadGate
     from engine.gates.market_catalogue import MARKET_GATES
+    from engine.gates.shadow import SHADOW_GATES
     from engine.gates.validation import VALIDATION_GATES
+    from engine.promotion.step_gates import PERSON_STEP_GATES
 
     families: dict[str, tuple[Gate[Any], ...]] = {
         "stored data": MARKET_GATES,
         "a backtest": PROMOTION_GATES,
         "the evidence": (LookAheadGate(), *VALIDATION_GATES),
+        "a run in shadow": SHADOW_GATES,
+        "a step up": PERSON_STEP_GATES,
     }
     return {
         "gates": [

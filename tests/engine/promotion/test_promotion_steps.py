@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from evidence_case import history, space
+from evidence_case import START, history, space
 
 from engine.errors import CorruptData, GateRefused
 from engine.gates.shadow import ShadowEvidence
@@ -23,7 +23,6 @@ from engine.promotion.steps import (
     decide_by_person,
     decide_shadow,
     decide_validated,
-    validation_settings,
 )
 from engine.promotion.validation import ValidationSettings, validate
 from engine.timeframes import DAY_MS
@@ -90,7 +89,7 @@ def validated(stands: Standing, *, workers: int = 1) -> PromotionDecision:
         SUBJECT,
         found,
         stands,
-        evidence=validation_settings(FEW, earlier_trials=0, window=(0, DAY_MS)),
+        settings=FEW,
         data_fingerprint=market.data_fingerprint,
         decided_at_ms=5,
     )
@@ -104,6 +103,7 @@ def test_whole_evidence_makes_a_card_validated_and_says_what_it_rests_on() -> No
     assert (made.stage, made.follows) == (Stage.VALIDATED, 1)
     assert made.evidence["trials"] == 6
     assert made.evidence["anchor"] == "rolling"
+    assert (made.evidence["start_ms"], made.evidence["end_ms"]) == (START, START + 60 * DAY_MS)
     assert PromotionDecision.from_plain(made.to_plain()) == made
 
 
