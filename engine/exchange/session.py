@@ -32,6 +32,9 @@ _LOG = logging.getLogger(__name__)
 # No attempt of a call is begun later than this after its first.
 PATIENCE_S = 60.0
 
+# An answer that took longer says too little about the clock.
+_SLOW_MS = 1_000
+
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -133,11 +136,22 @@ class BybitSession:
         """Return the whole answer to one request; `limiters` are told what it says of the limit."""
         from engine.exchange.http import not_bybit
 
+        sent_ms = self._timing.epoch_ms()
         answer, _, headers = getattr(session, method)(**parameters)
+        self._read_clock(answer.get("time"), sent_ms)
         self._heed(headers, limiters)
         if not isinstance(answer.get("result"), dict):
             raise not_bybit()
         return dict(answer)
+
+    @property
+    def timing(self) -> Timing:
+        """The clock and the way to wait."""
+        return self._timing
+
+    def server_ms(self) -> int:
+        """Return the exchange's clock as far as it is known, in epoch milliseconds. Asks nobody."""
+        return self._timing.epoch_ms() + self.clock_offset_ms
 
     def fetch(self, path: str) -> Any:
         """Return the JSON at `path` of the base address, which need not be Bybit's; None where there is none.
@@ -255,14 +269,20 @@ class BybitSession:
         left_s = (stamp_ms - self._timing.epoch_ms() - self.clock_offset_ms) / 1000
         return left_s if 0 < left_s <= RETRY_RULES[FaultKind.RATE_LIMITED].longest_wait_s else None
 
+    def _read_clock(self, server_ms: object, sent_ms: int) -> None:
+        """Take the difference of the clocks from the stamp of an answer to what was sent at `sent_ms`."""
+        received_ms = self._timing.epoch_ms()
+        if isinstance(server_ms, int) and 0 <= received_ms - sent_ms <= _SLOW_MS:
+            # the exchange read its clock somewhere between the two moments: the middle is the best guess
+            self.clock_offset_ms = server_ms - (sent_ms + received_ms) // 2
+
     def _measure_clock(self) -> None:
         """Ask the exchange's time, and keep how far this machine's is behind it."""
         from engine.exchange.http import attempt
 
         sent_ms = self._timing.epoch_ms()
         server_ms = server_ms_of(attempt(lambda: self._session().get_server_time()[0]["result"]))
-        # the exchange read its clock somewhere between the two moments: the middle is the best guess
-        self.clock_offset_ms = server_ms - (sent_ms + self._timing.epoch_ms()) // 2
+        self._read_clock(server_ms, sent_ms)
         _LOG.warning("the clock of %s is %d ms ahead of this machine's", self.base_url, self.clock_offset_ms)
 
     def _session(self) -> PybitSession:

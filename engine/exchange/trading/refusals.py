@@ -14,6 +14,9 @@ _NOT_MODIFIED = frozenset({34040, 110025, 110026, 110027, 110043})
 _NOT_MODIFIED_WORDS = ("not modified", "remains unchanged")
 _GONE = frozenset({110001, 110008, 110010, 110019})
 
+# of a bracket: the code is the general one
+_NO_POSITION = "zero position"
+
 _HAVE_MORE = "order less, lower the margin other orders and positions hold, or add funds to the account"
 _ROUND = "use the instrument's steps and limits: `trade orders rules SYMBOL` shows them"
 _PRICE_SIDE = "the trigger has to lie on the side of the present price from which it is to be reached"
@@ -70,6 +73,8 @@ def refusal_of(fault: RequestFault, problem: str) -> ExchangeError | None:
         return AuthenticationFailed(problem, way_out=_KEY, ret_code=code)
     if code in _NO_RIGHT:
         return AuthenticationFailed(problem, way_out=_RIGHTS, ret_code=code)
+    if _NO_POSITION in fault.said.lower():
+        return OrderGone(problem, way_out="open a position first; a bracket belongs to one", ret_code=code)
     if is_gone(code):
         return OrderGone(
             problem, way_out="look at the order: it is filled, cancelled or unknown", ret_code=code

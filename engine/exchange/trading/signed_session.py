@@ -7,7 +7,7 @@ margin) `OutcomeUnknown` says so, and whoever asked has to look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -36,9 +36,6 @@ _REST_S = 3.0
 
 # A change that could not be sent for so long is out of date: whoever wanted it has to decide anew.
 CHANGE_PATIENCE_S = 15.0
-
-# An answer that took longer says too little about the clock.
-_SLOW_MS = 1_000
 
 # After these nobody knows whether the request was obeyed.
 _UNCLEAR = frozenset(
@@ -93,15 +90,6 @@ class SignedSession(BybitSession):
         self.credentials = credentials
         self._limits = limits
 
-    @property
-    def timing(self) -> Timing:
-        """The clock and the way to wait."""
-        return self._timing
-
-    def server_ms(self) -> int:
-        """Return the exchange's clock as far as it is known, in epoch milliseconds. Asks nobody."""
-        return self._timing.epoch_ms() + self.clock_offset_ms
-
     def measure_clock(self) -> int:
         """Ask the exchange's time; return how far this machine's clock is behind it, in milliseconds.
 
@@ -139,7 +127,7 @@ class SignedSession(BybitSession):
         )
 
     def change(
-        self, method: str, *, repeatable: bool = True, orders: int = 1, **parameters: object
+        self, method: str, parameters: Mapping[str, object], *, repeatable: bool = True, orders: int = 1
     ) -> Answer:
         """Return the answer to a request that changes the account.
 
@@ -147,13 +135,13 @@ class SignedSession(BybitSession):
         ----------
         method : str
             Name of the method of pybit's HTTP class, for example "set_leverage".
+        parameters : mapping
+            What pybit's method is given; those that are None are left out.
         repeatable : bool, optional
             Whether obeying it twice comes to the same. If not it is sent again only after faults that tell
             that it was not obeyed.
         orders : int, optional
             How many orders it is about: the limit counts them.
-        parameters : object
-            What pybit's method is given; those that are None are left out.
 
         Returns
         -------
@@ -170,7 +158,7 @@ class SignedSession(BybitSession):
         limiters = self._limiters_of(method, orders)
 
         def ask(session: PybitSession) -> Answer:
-            return self._answer(session, method, dict(parameters), limiters)
+            return self._answer(session, method, parameters, limiters)
 
         def given_up(fault: RequestFault, endpoint: str, attempts: int) -> ExchangeError:
             error = self._given_up(fault, endpoint, attempts)
@@ -199,23 +187,6 @@ class SignedSession(BybitSession):
 
     def _limiters_of(self, method: str, orders: int) -> tuple[SharedRequestLimiter, ...]:
         return () if self._limits is None else self._limits.of(method, orders)
-
-    def _answer(
-        self,
-        session: PybitSession,
-        method: str,
-        parameters: Mapping[str, object],
-        limiters: Sequence[SharedRequestLimiter],
-    ) -> Answer:
-        sent_ms = self._timing.epoch_ms()
-        answer = super()._answer(session, method, parameters, limiters)
-        self._read_clock(answer.get("time"), sent_ms, self._timing.epoch_ms())
-        return answer
-
-    def _read_clock(self, server_ms: object, sent_ms: int, received_ms: int) -> None:
-        """Take the difference of the clocks from the stamp of an answer."""
-        if isinstance(server_ms, int) and received_ms - sent_ms <= _SLOW_MS:
-            self.clock_offset_ms = server_ms - (sent_ms + received_ms) // 2
 
     def _given_up(self, fault: RequestFault, endpoint: str, attempts: int) -> ExchangeError:
         error = super()._given_up(fault, endpoint, attempts)

@@ -154,7 +154,8 @@ def test_waits_are_shortened_at_random_by_up_to_a_half():
 
 def test_a_clock_that_differs_is_measured_and_the_request_sent_again():
     two_minutes_ahead = (200, envelope({"timeNano": f"{START + 120_000}000000"}))
-    with exchange((200, envelope({}, 10002, "time window")), two_minutes_ahead, GOOD) as (url, paths):
+    stamped = (200, envelope({}).replace(f'"time": {START}', f'"time": {START + 120_000}'))
+    with exchange((200, envelope({}, 10002, "time window")), two_minutes_ahead, stamped) as (url, paths):
         session = BybitSession(url, timing=Waits().timing)
         session.call("get_tickers", "tickers", dict, category="linear")
         assert session.clock_offset_ms == 120_000
