@@ -51,6 +51,8 @@ def test_the_shipped_tools_are_these():
         "features.draw",
         "features.reference",
         "gates.list",
+        "gates.project",
+        "gates.run",
         "portfolio.run",
         "project.init",
         "promotion.validate",
