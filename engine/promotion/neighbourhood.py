@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from engine.backtest.history import History
 from engine.backtest.sweep import run_sweep
 from engine.backtest.sweep_history import SweepHistory
+from engine.backtest.sweep_results import SetResult
 from engine.errors import ConfigurationError
 from engine.idea_card.parameter_space import Binding, ParameterSpace
 
@@ -100,6 +102,7 @@ def neighbourhood(
     start_ms: int | None = None,
     end_ms: int | None = None,
     workers: int = 1,
+    on_swept: Callable[[SweepHistory, Sequence[SetResult]], None] | None = None,
 ) -> Neighbourhood:
     """Run the chosen set and those around it over a history.
 
@@ -116,6 +119,8 @@ def neighbourhood(
         Bars with start_ms <= ts_open < end_ms are traded.
     workers : int
         Threads.
+    on_swept : callable, optional
+        Told of the history and the results, those of the chosen set first.
 
     Raises
     ------
@@ -125,7 +130,10 @@ def neighbourhood(
     near = neighbours_of(space, chosen, radius=radius, seed=seed)
     swept = SweepHistory(history, start_ms, end_ms)
     sets = [chosen, *(binding for binding, _ in near)]
-    first, *others = run_sweep(space, sets, swept, workers=workers)
+    results = run_sweep(space, sets, swept, workers=workers)
+    if on_swept is not None:
+        on_swept(swept, results)
+    first, *others = results
     return Neighbourhood(
         chosen=first.metrics[objective],
         neighbours=tuple(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.backtest.history import History
-from engine.backtest.measure import account_runs
+from engine.backtest.measure import account_runs, basic_metrics_of
 from engine.backtest.prepare import PreparedFrame, prepare_history
+from engine.backtest.sweep_history import SweepHistory
+from engine.backtest.sweep_results import SetResult
 from engine.gates.base import GateResult
 from engine.gates.lookahead import LookAheadGate, look_ahead_evidence
 from engine.gates.validation import VALIDATION_GATES, ValidationEvidence
@@ -21,9 +25,9 @@ from engine.metrics.returns import last_bars_of_days, returns_between
 from engine.metrics.selection import (
     backtest_overfitting,
     deflated_sharpe,
-    sharpe_per_period,
     superior_predictive_ability,
 )
+from engine.promotion.family_trials import FamilyTrials
 from engine.promotion.monte_carlo import (
     Outcomes,
     bootstrapped_markets,
@@ -33,6 +37,7 @@ from engine.promotion.monte_carlo import (
 )
 from engine.promotion.neighbourhood import Neighbourhood, neighbourhood
 from engine.promotion.stress import StressReport, stress
+from engine.promotion.sweep_ledger import SweepLedger, ledger_in_memory
 from engine.promotion.walk_forward import Anchor, WalkForward, walk_forward, walk_forward_splits
 from engine.sim.side_by_side import AccountRun
 from engine.strategies.card_plan import plan_card, replan
@@ -105,6 +110,8 @@ def validate(
     *,
     settings: ValidationSettings,
     policy: ValidationPolicy,
+    ledger: SweepLedger | None = None,
+    at_ms: int = 0,
     earlier_trials: int = 0,
     workers: int = 1,
     on_step: Callable[[str], None] | None = None,
@@ -119,8 +126,13 @@ def validate(
     history : History
     settings : ValidationSettings
     policy : ValidationPolicy
+    ledger : SweepLedger, optional
+        What was tried of the card's family before counts for the deflated Sharpe ratio, and what is tried
+        here is entered. Left out: only what is tried here counts.
+    at_ms : int
+        The time it is entered with, UTC epoch milliseconds.
     earlier_trials : int
-        Sets of this card that were tried elsewhere; they count for the deflated Sharpe ratio.
+        Sets of this card that no ledger knows of; they count as well.
     workers : int
         Threads; what is found does not depend on them.
     on_step : callable, optional
@@ -136,6 +148,7 @@ def validate(
     prepared = prepare_history(plan, history)
     start_ms, end_ms = prepared.window
     has_choice = space.points > 1
+    trials = FamilyTrials(space, ledger or ledger_in_memory(), at_ms)
 
     tell("look-ahead")
     looked_ahead = LookAheadGate().run(look_ahead_evidence(plan, history))
@@ -150,15 +163,25 @@ def validate(
         inside_share=settings.inside_share,
         anchor=settings.anchor,
     )
-    walked = walk_forward(space, sets, history, splits, objective=settings.objective, workers=workers)
+    walked = walk_forward(
+        space,
+        sets,
+        history,
+        splits,
+        objective=settings.objective,
+        workers=workers,
+        on_swept=partial(trials.note, "walk_forward"),
+    )
 
     tell("overfitting")
     tried = [prepare_history(replan(space.bind_complete(each), plan), history) for each in sets]
-    returns = _daily_returns(tried, account_runs(tried))
+    runs = account_runs(tried)
+    returns = _daily_returns(tried, runs)
     [run] = account_runs([prepared])
     [own] = _daily_returns([prepared], [run]).T
-    trial_sharpes = np.array([sharpe_per_period(column) for column in returns.T])
-    counted = np.concatenate([trial_sharpes, np.full(earlier_trials, math.nan)])
+    whole = SweepHistory(history)
+    results = map(_result, [*sets, chosen], [*tried, prepared], [*runs, run], repeat(whole))
+    trials.note("validation", whole, list(results))
     overfitting = superior = None
     if has_choice:
         overfitting = backtest_overfitting(returns, _BLOCKS).probability
@@ -175,6 +198,7 @@ def validate(
             radius=settings.radius,
             seed=settings.seed,
             workers=workers,
+            on_swept=partial(trials.note, "neighbourhood"),
         )
 
     tell("stress")
@@ -191,6 +215,7 @@ def validate(
         tell("random entries")
         entries = random_entries(prepared, samples=settings.random_entries, seed=settings.seed)
 
+    counted = np.concatenate([trials.sharpes(), np.full(earlier_trials, math.nan)])
     evidence = ValidationEvidence(
         where=f"{plan.card.id} on {history.symbol} {plan.card.timeframes.exec}",
         policy=policy,
@@ -225,6 +250,11 @@ def validate(
         markets=markets,
         entries=entries,
     )
+
+
+def _result(binding: Binding, prepared: PreparedFrame, run: AccountRun, swept: SweepHistory) -> SetResult:
+    plan = prepared.plan
+    return SetResult(binding, plan.system_hash, swept.run_id(plan), vars(basic_metrics_of(prepared, run)))
 
 
 def _nobody(step: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -158,6 +158,7 @@ def walk_forward(
     *,
     objective: str,
     workers: int = 1,
+    on_swept: Callable[[SweepHistory, Sequence[SetResult]], None] | None = None,
 ) -> WalkForward:
     """Choose the best of `sets` inside each split and run it outside.
 
@@ -175,6 +176,8 @@ def walk_forward(
         A metric of `BasicMetrics` of which more is better.
     workers : int
         Threads.
+    on_swept : callable, optional
+        Told of each inside stretch and the results of every set there.
 
     Raises
     ------
@@ -186,6 +189,8 @@ def walk_forward(
     for split in splits:
         inside = SweepHistory(history, split.inside_start_ms, split.inside_end_ms)
         results = run_sweep(space, sets, inside, workers=workers)
+        if on_swept is not None:
+            on_swept(inside, results)
         best = max(results, key=lambda result: _worth(result, objective))
         plan = plan_card(space.bind_complete(best.binding))
         prepared = prepare_history(

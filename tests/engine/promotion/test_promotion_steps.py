@@ -101,7 +101,8 @@ def test_whole_evidence_makes_a_card_validated_and_says_what_it_rests_on() -> No
     assert {"stage_before", "nothing_refused", "look_ahead", "min_deflated_sharpe"} < gates
     assert made.promoted is (made.refused_by is None)
     assert (made.stage, made.follows) == (Stage.VALIDATED, 1)
-    assert made.evidence["trials"] == 6
+    # a sample of six and the neighbours of the chosen set, each once
+    assert made.evidence["trials"] == 14
     assert made.evidence["anchor"] == "rolling"
     assert (made.evidence["start_ms"], made.evidence["end_ms"]) == (START, START + 60 * DAY_MS)
     assert PromotionDecision.from_plain(made.to_plain()) == made

@@ -8,11 +8,15 @@ import math
 import pytest
 from evidence_case import CARD, history, space
 
+from engine.backtest.sweep import run_sweep
+from engine.backtest.sweep_history import SweepHistory
 from engine.errors import ConfigurationError
 from engine.gates.base import Severity
 from engine.gates.threshold import Bound
 from engine.gates.validation import VALIDATION_GATES, ValidationEvidence
 from engine.idea_card.validation_policy import ValidationPolicy
+from engine.promotion.sweep_ledger import ledger_in_memory
+from engine.promotion.trials import searched_over
 from engine.promotion.validation import Validation, ValidationSettings, validate
 
 FEW = ValidationSettings(windows=4, most_sets=12, paths=60, random_entries=40)
@@ -78,7 +82,10 @@ def test_swings_that_go_on_are_found_worth_trading() -> None:
     assert found.refused_by is None, [gate.summary for gate in found.gates if not gate.passed]
     assert found.gates[0].gate == "look_ahead"
     assert len(found.gates) == len(VALIDATION_GATES) + 1
-    assert found.trials == 12
+    # each of the sample and of the neighbours, the chosen one among them, counts once
+    made = space()
+    sets = [*made.sample(12, 0), *(each.binding for each in found.neighbourhood.neighbours), made.defaults]
+    assert found.trials == len({(each["fast"], each["slow"]) for each in sets}) > 12
 
 
 def test_noise_is_refused() -> None:
@@ -108,8 +115,35 @@ def test_earlier_trials_count() -> None:
         earlier_trials=10_000,
         workers=2,
     )
-    assert found.trials == 10_012
-    assert found.evidence.deflated_sharpe < validated(wave=0.01).evidence.deflated_sharpe
+    alone = validated(wave=0.01)
+    assert found.trials == 10_000 + alone.trials
+    assert found.evidence.deflated_sharpe < alone.evidence.deflated_sharpe
+
+
+def test_what_the_ledger_knows_of_the_family_counts_and_the_same_again_changes_nothing() -> None:
+    made, ledger, market = space(), ledger_in_memory(), history(wave=0.01)
+
+    def again() -> Validation:
+        return validate(
+            made, made.defaults, market, settings=FEW, policy=ValidationPolicy(), ledger=ledger, workers=2
+        )
+
+    first = again()
+    assert (again().trials, again().evidence) == (first.trials, first.evidence)
+    assert {each.searched.search for each in ledger.sweeps()} == {
+        "walk_forward",
+        "validation",
+        "neighbourhood",
+    }
+    # a version of the card that says something else is one more try of the same family
+    other = space(CARD.replace("equity_pct: 50", "equity_pct: 40"))
+    swept = SweepHistory(market)
+    of = searched_over(other, swept, search="grid", sweep_id="by hand")
+    sets = list(other.grid())
+    assert ledger.append(of, run_sweep(other, sets, swept), at_ms=0) == len(sets) == 16
+    more = again()
+    assert more.trials == first.trials + 16
+    assert more.evidence.deflated_sharpe < first.evidence.deflated_sharpe
 
 
 def test_the_same_evidence_is_found_on_any_number_of_workers() -> None:
