@@ -1,4 +1,4 @@
-"""Tools on evidence: what gates there are, and whether a card's result was luck."""
+"""Tools on evidence: whether a card's result was luck."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from engine.tools.cards import find_space
 from engine.tools.cost import CostScale, ToolCost
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
-from engine.tools.stores import market_store
+from engine.tools.stores import market_store, sweep_ledger
 
 if TYPE_CHECKING:
-    from engine.gates.base import Gate
     from engine.idea_card.parameter_space import ParameterSpace
     from engine.promotion.validation import Validation, ValidationSettings
 
@@ -30,7 +29,9 @@ class HowMuchEvidence(ToolInput):
     windows: int = Field(12, ge=1, le=100, description="windows of the walk-forward")
     sets: int = Field(200, ge=1, le=10_000, description="sets of parameters tried, of a card that has some")
     paths: int = Field(1_000, ge=10, le=100_000, description="Monte Carlo paths")
-    earlier_trials: int = Field(0, ge=0, description="sets of this card that were tried elsewhere")
+    earlier_trials: int = Field(
+        0, ge=0, description="sets of this card tried elsewhere, of which the sweep ledger knows nothing"
+    )
     seed: int = Field(0, ge=0, description="of everything that is drawn")
     workers: int | None = Field(None, ge=1, description="threads; none: one per core")
 
@@ -52,7 +53,10 @@ class Gathered:
 
 
 def gather(space: ParameterSpace, symbol: str, asked: HowMuchEvidence, context: ToolContext) -> Gathered:
-    """Gather the evidence on a card with its default parameters over stored candles, and judge it."""
+    """Gather the evidence on a card with its default parameters over stored candles, and judge it.
+
+    Every set that is tried is entered in the sweep ledger, and those that stand there count.
+    """
     from engine.backtest.runner import history_from_store
     from engine.backtest.sweep import available_cores
     from engine.promotion.validation import ValidationSettings, validate
@@ -71,6 +75,8 @@ def gather(space: ParameterSpace, symbol: str, asked: HowMuchEvidence, context: 
         history,
         settings=settings,
         policy=space.card.promotion.validation,
+        ledger=sweep_ledger(context.settings),
+        at_ms=context.now_ms(),
         earlier_trials=asked.earlier_trials,
         workers=asked.workers or available_cores(),
         on_step=lambda step: context.progress.advance(_TASK, note=step),
@@ -99,30 +105,6 @@ def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]
     }
 
 
-def list_gates(asked: ToolInput, context: ToolContext) -> dict[str, Any]:
-    """List every gate: on stored data, a backtest, the evidence behind it, a run in shadow, a step up."""
-    del asked, context
-    from engine.gates.catalogue import PROMOTION_GATES
-    from engine.gates.lookahead import LookAheadGate
-    from engine.gates.market_catalogue import MARKET_GATES
-    from engine.gates.shadow import SHADOW_GATES
-    from engine.gates.validation import VALIDATION_GATES
-    from engine.promotion.step_gates import PERSON_STEP_GATES
-
-    families: dict[str, tuple[Gate[Any], ...]] = {
-        "stored data": MARKET_GATES,
-        "a backtest": PROMOTION_GATES,
-        "the evidence": (LookAheadGate(), *VALIDATION_GATES),
-        "a run in shadow": SHADOW_GATES,
-        "a step up": PERSON_STEP_GATES,
-    }
-    return {
-        "gates": [
-            {"judges": family, **gate.to_plain()} for family, gates in families.items() for gate in gates
-        ]
-    }
-
-
 def _plain(found: Validation) -> dict[str, Any]:
     return {
         "trials": found.trials,
@@ -148,16 +130,9 @@ TOOLS = (
         "promotion.validate",
         "Ask whether a card's result was luck: look-ahead, walk-forward, overfitting, stress, Monte Carlo, "
         "blind entries, neighbouring parameters, each with the verdict of its gate.",
-        SideEffect.COMPUTE,
+        SideEffect.WRITE,
         WhatToValidate,
         validate_card,
         cost=ToolCost(CostScale.MINUTES, "windows x sets of parameters x bars"),
-    ),
-    ToolSpec(
-        "gates.list",
-        "List every gate, what it checks and how severe a failure is.",
-        SideEffect.READ,
-        ToolInput,
-        list_gates,
     ),
 )
