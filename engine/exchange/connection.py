@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from websockets.exceptions import WebSocketException
@@ -74,7 +74,7 @@ class StreamConnection:
         self._heard_s = self._pinged_s = timing.monotonic_s()
         self._open = ExitStack()
 
-    def __enter__(self) -> StreamConnection:
+    def __enter__(self) -> Self:
         try:
             self._socket = self._open.enter_context(
                 connect(
@@ -90,9 +90,13 @@ class StreamConnection:
         self._heard_s = self._pinged_s = self._timing.monotonic_s()
         with ExitStack() as on_failure:
             on_failure.callback(self._open.close)
-            self._send({"op": "subscribe", "args": self._topics})
+            self._greet()
             on_failure.pop_all()
         return self
+
+    def _greet(self) -> None:
+        """Say what is wanted, on a connection that has just been opened."""
+        self._send({"op": "subscribe", "args": self._topics})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -109,6 +113,15 @@ class StreamConnection:
         TopicRefused
             If the exchange has refused the subscription.
         """
+        message = self._next(timeout_s)
+        if message is None:
+            return None
+        if message.get("op") == "subscribe" and not message.get("success"):
+            raise TopicRefused(str(message.get("ret_msg")))
+        return message if "topic" in message else None
+
+    def _next(self, timeout_s: float) -> dict[str, Any] | None:
+        """Return the next message of any kind; None if there is none within `timeout_s`."""
         try:
             text = self._socket.recv(timeout=timeout_s)
         except TimeoutError:
@@ -117,21 +130,20 @@ class StreamConnection:
         except (OSError, WebSocketException) as error:
             raise StreamLost(f"the connection is gone: {error}") from None
         self._heard_s = self._timing.monotonic_s()
+        self._keep_alive()
         try:
             message = json.loads(text)
         except ValueError:
             raise StreamLost("a message is not JSON") from None
         if not isinstance(message, dict):
             raise StreamLost("a message is not an object")
-        if message.get("op") == "subscribe" and not message.get("success"):
-            raise TopicRefused(str(message.get("ret_msg")))
-        return message if "topic" in message else None
+        return message
 
     def _keep_alive(self) -> None:
         now_s = self._timing.monotonic_s()
         if now_s - self._heard_s > self._silence_s:
             raise StreamLost(f"nothing was heard for {now_s - self._heard_s:.0f} seconds")
-        if now_s - max(self._heard_s, self._pinged_s) > self._ping_every_s:
+        if now_s - self._pinged_s > self._ping_every_s:
             self._pinged_s = now_s
             self._send({"op": "ping"})
 

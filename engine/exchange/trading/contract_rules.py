@@ -97,6 +97,8 @@ class ContractRules:
             return "a limit order has a price and a market order has none"
         if (request.trigger_price is None) != (request.trigger_direction is None):
             return "a trigger price goes with a direction: a rise or a fall"
+        if request.reduce_only and not (request.stop_loss is None and request.take_profit is None):
+            return "an order that reduces opens no position that a stop or target could belong to"
         largest = self.max_market_size if is_market else self.max_size
         if not self.min_size <= request.size <= largest:
             return f"the size is not between {self.min_size} and {largest}"
