@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
+from engine.cli.exit_codes import ExitCode
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from engine.tools.registry import ToolFailure, ToolResult
 
-REFUSED = 1
-USAGE = 2
+NO_CONSENT = "NoConsent"
 
 type Show = Callable[[Console, Any], None]
 
@@ -31,9 +33,14 @@ def configure_logging() -> None:
     """Keep logs and tracebacks off the terminal unless somebody looks for a fault (TRADE_DEBUG=1)."""
     if os.environ.get("TRADE_DEBUG", "") in ("", "0"):
         logging.basicConfig(level=logging.CRITICAL + 1)
-    else:
-        logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-        logging.getLogger("engine").setLevel(logging.DEBUG)
+        return
+    from engine.redaction import RedactingFormatter, Redactor
+
+    handler = logging.StreamHandler()
+    line = logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(RedactingFormatter(line, Redactor.from_environment(os.environ)))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    logging.getLogger("engine").setLevel(logging.DEBUG)
 
 
 def call(
@@ -43,6 +50,8 @@ def call(
     *,
     as_json: bool,
     well: Callable[[Any], bool] | None = None,
+    consent: str | None = None,
+    yes: bool = False,
 ) -> None:
     """Run a tool, show its answer and end the command with the exit code that belongs to it.
 
@@ -58,12 +67,18 @@ def call(
         Write the whole result as JSON instead; no progress is shown then.
     well : callable, optional
         Whether data stand for success: a tool can answer that something it was asked about is not in order.
+    consent : str, optional
+        A question that has to be answered with yes first, as "Cancel every order?".
+    yes : bool, optional
+        The answer, given on the command line.
 
     Raises
     ------
     typer.Exit
-        With 1 if the tool refused or failed, with 2 if its arguments were wrong.
+        With 1 if the tool refused or failed or nobody consented, with 2 if its arguments were wrong.
     """
+    if consent is not None and not yes:
+        _ask(consent, tool, as_json=as_json)
     given = {name: value for name, value in arguments.items() if value is not None}
     result = _execute(tool, given, watched=not as_json)
     if as_json:
@@ -75,7 +90,22 @@ def call(
     if result.error is not None:
         refuse(result.error, said=as_json)
     if well is not None and not well(result.data):
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _ask(question: str, tool: str, *, as_json: bool) -> None:
+    """Go on only if somebody at the terminal says yes."""
+    from engine.tools.registry import ToolFailure, ToolResult
+
+    if not as_json and sys.stdin.isatty() and sys.stderr.isatty():
+        if typer.confirm(question, err=True):
+            return
+        typer.echo("Nothing was done.", err=True)
+        raise typer.Exit(ExitCode.REFUSED)
+    failure = ToolFailure(NO_CONSENT, f"{question} Nobody is here to say yes", "say --yes if it is meant")
+    if as_json:
+        write_json(ToolResult(tool, error=failure).to_plain())
+    refuse(failure, said=as_json)
 
 
 def write_json(data: Any) -> None:
@@ -90,20 +120,23 @@ def refuse(failure: ToolFailure, *, said: bool = False) -> NoReturn:
 
     if not said:
         screen.messages().print(screen.failure(failure.message, failure.way_out), soft_wrap=True)
-    raise typer.Exit(USAGE if failure.kind == BAD_ARGUMENTS else REFUSED)
+    raise typer.Exit(ExitCode.USAGE if failure.kind == BAD_ARGUMENTS else ExitCode.REFUSED)
 
 
 def show_fault(error: Exception) -> None:
     """Show a fault of the program."""
     from engine.cli import screen
+    from engine.redaction import Redactor
     from engine.tools.registry import internal_fault
 
     fault = internal_fault(error)
-    screen.messages().print(screen.failure(fault.message, fault.way_out), soft_wrap=True)
+    message = Redactor.from_environment(os.environ).text(fault.message)
+    screen.messages().print(screen.failure(message, fault.way_out), soft_wrap=True)
 
 
 def _execute(tool: str, arguments: Mapping[str, Any], *, watched: bool) -> ToolResult:
     from engine.errors import TradeError
+    from engine.redaction import Redactor
     from engine.settings import TradeSettings
     from engine.tools.catalogue import full_registry
     from engine.tools.file_access import FileAccess
@@ -114,12 +147,14 @@ def _execute(tool: str, arguments: Mapping[str, Any], *, watched: bool) -> ToolR
         settings = TradeSettings.from_environment(os.environ)
     except TradeError as error:
         return ToolResult(tool, error=ToolFailure.of(error))
+    redactor = Redactor.from_environment(os.environ)
     if not watched:
-        return registry.execute(tool, arguments, ToolContext(settings, now_ms, files=FileAccess.ANYWHERE))
+        context = ToolContext(settings, now_ms, files=FileAccess.ANYWHERE, redactor=redactor)
+        return registry.execute(tool, arguments, context)
 
     from engine.cli.screen import messages
     from engine.cli.watching import watch
 
     with watch(messages()) as progress:
-        context = ToolContext(settings, now_ms, progress, FileAccess.ANYWHERE)
+        context = ToolContext(settings, now_ms, progress, FileAccess.ANYWHERE, redactor)
         return registry.execute(tool, arguments, context)

@@ -6,13 +6,11 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.arguments import AsJson, CardName, CardNames
 from engine.cli.calling import call
 
 cards_app = typer.Typer(help="The IdeaCards: list, validate, show, migrate.", no_args_is_help=True)
 strategies_app = typer.Typer(help="The strategies in Python that cards can name: list.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
-CardName = Annotated[str, typer.Argument(metavar="CARD", help="The card's id, or a YAML file.")]
 
 
 @cards_app.command("list")
@@ -25,9 +23,7 @@ def cards_list(as_json: AsJson = False) -> None:
 
 @cards_app.command("validate")
 def cards_validate(
-    cards: Annotated[
-        list[str] | None, typer.Argument(metavar="[CARD]…", help="Ids or YAML files; none: all.")
-    ] = None,
+    cards: CardNames = None,
     as_json: AsJson = False,
 ) -> None:
     """Check cards in full and name every problem with its way out."""

@@ -7,22 +7,18 @@ from typing import Annotated
 
 import typer
 
+from engine.cli.arguments import AsJson, SymbolNames, Symbols, Timeframes
 from engine.cli.calling import call
 
 data_app = typer.Typer(
     help="The stored market data: what there is, whether it is right, files in and out.", no_args_is_help=True
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
-Symbols = Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL]…", help="Only these symbols.")]
-Timeframes = Annotated[
-    list[str] | None, typer.Option("--timeframe", "-t", help="Only this timeframe; may be repeated.")
-]
 Newest = Annotated[int, typer.Option("--limit", "-n", help="The newest so many.", min=1)]
 
 
 @data_app.command("status")
-def data_status(symbols: Symbols = None, timeframe: Timeframes = None, as_json: AsJson = False) -> None:
+def data_status(symbols: SymbolNames = None, timeframe: Timeframes = None, as_json: AsJson = False) -> None:
     """Say what is stored: every series with its span, rows and missing candles. Asks no exchange."""
     from engine.cli import data_tables
 
@@ -30,7 +26,7 @@ def data_status(symbols: Symbols = None, timeframe: Timeframes = None, as_json: 
 
 
 @data_app.command("check")
-def data_check(symbols: Symbols = None, timeframe: Timeframes = None, as_json: AsJson = False) -> None:
+def data_check(symbols: SymbolNames = None, timeframe: Timeframes = None, as_json: AsJson = False) -> None:
     """Hold stored data against the gates and name every defect with its remedy. Asks no exchange."""
     from engine.cli import data_tables
 
@@ -40,7 +36,7 @@ def data_check(symbols: Symbols = None, timeframe: Timeframes = None, as_json: A
 
 @data_app.command("heal")
 def data_heal(
-    symbols: Symbols = None,
+    symbols: SymbolNames = None,
     timeframe: Timeframes = None,
     again: Annotated[
         bool, typer.Option("--again", help="Ask also for holes the exchange had nothing for before.")
@@ -67,17 +63,22 @@ def data_query(
 
 
 @data_app.command("sync")
-def data_sync(symbols: Symbols = None, timeframe: Timeframes = None, as_json: AsJson = False) -> None:
+def data_sync(
+    symbols: SymbolNames = None,
+    timeframe: Timeframes = None,
+    index: Annotated[bool, typer.Option("--index", help="Index klines too, which no card reads.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Fetch what is missing from the exchange, as `trade sync` does."""
     from engine.cli import tables
 
-    arguments = {"symbols": symbols, "timeframes": timeframe}
+    arguments = {"symbols": symbols, "timeframes": timeframe, "index": index}
     call("data.sync", arguments, tables.sync, as_json=as_json, well=lambda data: not data["failed"])
 
 
 @data_app.command("journal")
 def data_journal(
-    symbols: Symbols = None,
+    symbols: SymbolNames = None,
     action: Annotated[
         list[str] | None,
         typer.Option("--action", "-a", help="Only this: refetched, absent, reopened, revised, …"),
@@ -93,7 +94,7 @@ def data_journal(
 
 
 @data_app.command("quarantine")
-def data_quarantine(symbols: Symbols = None, limit: Newest = 50, as_json: AsJson = False) -> None:
+def data_quarantine(symbols: SymbolNames = None, limit: Newest = 50, as_json: AsJson = False) -> None:
     """Show rows that were not stored because they cannot be, with their reasons."""
     from engine.cli import data_tables
 
@@ -145,9 +146,7 @@ def data_export(
     layout: Annotated[
         str, typer.Option("--format", "-f", help="layout (Parquet, exact) or freqtrade.")
     ] = "layout",
-    symbol: Annotated[
-        list[str] | None, typer.Option("--symbol", "-s", help="Only this symbol; may be repeated.")
-    ] = None,
+    symbol: Symbols = None,
     timeframe: Timeframes = None,
     start: Annotated[str | None, typer.Option(help="First moment (UTC), as 2025-01-31.")] = None,
     end: Annotated[str | None, typer.Option(help="End (UTC), not included.")] = None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli import completing
+from engine.cli.arguments import AsJson, Symbol, Yes
 from engine.cli.calling import call
 
 if TYPE_CHECKING:
@@ -17,16 +19,24 @@ features_app = typer.Typer(
     no_args_is_help=True,
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
-
 
 @features_app.command("draw")
 def draw(
     indicator: Annotated[
-        str | None, typer.Argument(metavar="[INDICATOR]", help="As ema; every market structure if left out.")
+        str | None,
+        typer.Argument(
+            metavar="[INDICATOR]",
+            help="As ema; every market structure if left out.",
+            autocompletion=completing.indicators,
+        ),
     ] = None,
-    symbol: Annotated[str, typer.Option("--symbol", "-s", help="On whose candles.")] = "BTCUSDT",
-    timeframe: Annotated[str, typer.Option("--timeframe", "-t", help="Length of the candles.")] = "1h",
+    symbol: Symbol = "BTCUSDT",
+    timeframe: Annotated[
+        str,
+        typer.Option(
+            "--timeframe", "-t", help="Length of the candles.", autocompletion=completing.timeframes
+        ),
+    ] = "1h",
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="A parameter, as length=14; may be repeated.")
     ] = None,
@@ -51,10 +61,18 @@ def draw(
 @features_app.command("prune")
 def prune(
     keep_mb: Annotated[int, typer.Option(help="Megabytes of the newest to keep.")] = 500,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove stored features, the oldest first; what is asked for again is computed again."""
-    call("features.prune", {"keep_mb": keep_mb}, _show_pruned, as_json=as_json)
+    call(
+        "features.prune",
+        {"keep_mb": keep_mb},
+        _show_pruned,
+        as_json=as_json,
+        consent=f"Remove stored features beyond the newest {keep_mb} MB?",
+        yes=yes,
+    )
 
 
 def docs(

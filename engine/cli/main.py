@@ -1,7 +1,6 @@
 """`trade`: a Typer shell over the tools, with no logic of its own.
 
-Exit codes: 0 the command did what it was asked (a card that the gates refuse is an answer, not a failure);
-1 it was refused or failed; 2 it was called wrongly; 130 it was interrupted.
+Without a command it opens a menu where there is a terminal, and shows its help where there is none.
 """
 
 from __future__ import annotations
@@ -13,17 +12,30 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.calling import REFUSED, call, configure_logging, show_fault
+from engine.cli.arguments import (
+    AsJson,
+    CardName,
+    End,
+    OptionalCard,
+    OptionalSymbol,
+    Start,
+    Symbol,
+    Symbols,
+    Timeframes,
+)
+from engine.cli.calling import call, configure_logging, show_fault
 from engine.cli.cards import cards_app, strategies_app
 from engine.cli.data import data_app
+from engine.cli.exit_codes import ExitCode, told
 from engine.cli.features import docs, features_app
 from engine.cli.sweeps import sweeps_app
+from engine.cli.tools import mcp_app, tools_app
 from engine.cli.universe import universe_app
 
 log = logging.getLogger(__name__)
 
 EPILOG = (
-    "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 interrupted. "
+    f"{told()} "
     "Settings come from the environment (TRADE_EXCHANGE, TRADE_DATA, …: see README.md). "
     "TRADE_DEBUG=1 shows logs and tracebacks."
 )
@@ -32,7 +44,7 @@ app = typer.Typer(
     name="trade",
     help="Research to promotion for Bybit USDT perpetuals: IdeaCards in, promotion decisions out.",
     epilog=EPILOG,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -45,21 +57,22 @@ app.add_typer(universe_app, name="universe")
 app.add_typer(features_app, name="features")
 app.command()(docs)
 app.add_typer(data_app, name="data")
+app.add_typer(tools_app, name="tools")
+app.add_typer(mcp_app, name="mcp")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
-CardName = Annotated[str, typer.Argument(metavar="CARD", help="The card's id, or a YAML file.")]
-Symbols = Annotated[
-    list[str] | None, typer.Option("--symbol", "-s", help="Only this symbol; may be repeated.")
-]
-Timeframes = Annotated[
-    list[str] | None, typer.Option("--timeframe", "-t", help="Only this timeframe; may be repeated.")
-]
 Replay = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Recorded candles (Parquet files) instead of a generated market."),
 ]
-Start = Annotated[str | None, typer.Option(help="First moment (UTC), as 2025-01-31 or 2025-01-31T12:00.")]
-End = Annotated[str | None, typer.Option(help="End of the window (UTC), not included.")]
+
+
+@app.callback()
+def start(context: typer.Context) -> None:
+    """Open the menu if no command was given and there is a terminal."""
+    if context.invoked_subcommand is None:
+        from engine.cli.menu import open_menu
+
+        open_menu(context)
 
 
 @app.command()
@@ -106,7 +119,7 @@ def demo(
 @app.command()
 def backtest(
     card: CardName,
-    symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
+    symbol: Symbol,
     start: Start = None,
     end: End = None,
     as_json: AsJson = False,
@@ -121,7 +134,7 @@ def backtest(
 @app.command()
 def explain(
     card: CardName,
-    symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
+    symbol: Symbol,
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="The rules at a moment (UTC), as 2025-01-31T12:00.")
     ] = None,
@@ -154,7 +167,7 @@ def explain(
 @app.command()
 def sweep(
     card: CardName,
-    symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
+    symbol: Symbol,
     search: Annotated[
         str | None, typer.Option(metavar="grid|random|bayesian", help="How sets are chosen; grid: all.")
     ] = None,
@@ -185,7 +198,7 @@ def sweep(
 @app.command()
 def validate(
     card: CardName,
-    symbol: Annotated[str, typer.Option("--symbol", "-s", help="The symbol, as BTCUSDT.")],
+    symbol: Symbol,
     windows: Annotated[int | None, typer.Option(help="Windows of the walk-forward; 12.", min=1)] = None,
     sets: Annotated[int | None, typer.Option(help="Sets of parameters tried; 200.", min=1)] = None,
     paths: Annotated[int | None, typer.Option(help="Monte Carlo paths; 1,000.", min=10)] = None,
@@ -215,8 +228,8 @@ def gates(as_json: AsJson = False) -> None:
 
 @app.command()
 def report(
-    card: Annotated[str | None, typer.Argument(metavar="[CARD]", help="Only this card's.")] = None,
-    symbol: Annotated[str | None, typer.Option("--symbol", "-s", help="Only this symbol's.")] = None,
+    card: OptionalCard = None,
+    symbol: OptionalSymbol = None,
     as_json: AsJson = False,
 ) -> None:
     """Say where the HTML reports are."""
@@ -227,7 +240,7 @@ def report(
 
 @app.command()
 def promotions(
-    card: Annotated[str | None, typer.Argument(metavar="[CARD]", help="Only this card's.")] = None,
+    card: OptionalCard = None,
     every: Annotated[bool, typer.Option("--all", help="The whole ledger, not only the latest.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -319,4 +332,4 @@ def main() -> None:
     except Exception as error:  # the last resort of a program that people look at
         log.exception("the command failed in a way nobody foresaw")
         show_fault(error)
-        sys.exit(REFUSED)
+        sys.exit(ExitCode.REFUSED)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from engine.cli.arguments import AsJson
 from engine.cli.calling import call
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 universe_app = typer.Typer(
     help="The symbols that are kept: list them, look for new and delisted ones.", no_args_is_help=True
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
 
 
 @universe_app.command("list")

@@ -30,6 +30,7 @@ from engine.tools import (
     strategies,
     sweep,
     sweeps,
+    tools,
     universe,
     validation,
 )
@@ -50,7 +51,8 @@ def own_registry() -> ToolRegistry:
     for room in rooms:
         for spec in room.TOOLS:
             registry.register(spec)
-    registry.register(demo.demo_tool(registry))
+    for spec in (demo.demo_tool(registry), *tools.tools_on(registry)):
+        registry.register(spec)
     return registry
 
 

@@ -19,6 +19,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.errors import ConfigurationError, TradeError
+from engine.redaction import Redactor
 from engine.settings import TradeSettings
 from engine.tools.cost import INSTANT, ToolCost
 from engine.tools.file_access import FileAccess, refuse_outside
@@ -70,12 +71,15 @@ class ToolContext:
         Who watches.
     files : FileAccess, optional
         How far the caller's file arguments reach; inside the project if not said otherwise.
+    redactor : Redactor, optional
+        Takes secrets out of what is answered; by their looks only, if it was told of none.
     """
 
     settings: TradeSettings
     now_ms: Callable[[], int]
     progress: Progress = field(default_factory=NullProgress)
     files: FileAccess = FileAccess.INSIDE
+    redactor: Redactor = field(default_factory=Redactor)
 
 
 @dataclass(frozen=True)
@@ -264,8 +268,11 @@ class ToolRegistry:
         """
         started = time.perf_counter()
         data, error = self._attempt(name, arguments, context)
+        if error is not None:
+            hide = context.redactor.text
+            error = ToolFailure(error.kind, hide(error.message), hide(error.way_out))
         elapsed_ms = (time.perf_counter() - started) * 1000
-        return ToolResult(tool=name, data=data, error=error, elapsed_ms=elapsed_ms)
+        return ToolResult(name, context.redactor.plain(data), error, elapsed_ms)
 
     def _attempt(
         self, name: str, arguments: Mapping[str, Any], context: ToolContext

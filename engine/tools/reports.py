@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from engine.errors import DataNotFound
+from engine.settings import TradeSettings
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 
@@ -28,21 +29,26 @@ class WhichReports(ToolInput):
 
 def show_reports(asked: WhichReports, context: ToolContext) -> dict[str, Any]:
     """Say where the HTML reports of the pipeline and of single backtests are."""
-    from upath import UPath
-
-    base = UPath(context.settings.artifacts_uri)
     found = [
         report
-        for report in (*_of_pipeline(base / REPORTS_FOLDER), *_of_runs(base / RUNS_FOLDER))
+        for report in stored_reports(context.settings)
         if asked.card in (None, report["card"]) and asked.symbol in (None, report["symbol"])
     ]
     if not found:
         about = " ".join(part for part in (asked.card, asked.symbol) if part)
         raise DataNotFound(
-            f"there is no report{f' of {about}' if about else ''} below {base}",
+            f"there is no report{f' of {about}' if about else ''} below {context.settings.artifacts_uri}",
             way_out=f"make one: `trade run {asked.card or 'CARD'}`",
         )
     return {"market": stored_market(context.settings), "reports": found}
+
+
+def stored_reports(settings: TradeSettings) -> list[dict[str, str]]:
+    """Return what reports there are: of the pipeline, then of single backtests."""
+    from upath import UPath
+
+    base = UPath(settings.artifacts_uri)
+    return [*_of_pipeline(base / REPORTS_FOLDER), *_of_runs(base / RUNS_FOLDER)]
 
 
 def _of_pipeline(folder: UPath) -> list[dict[str, str]]:
@@ -60,7 +66,14 @@ def _of_runs(folder: UPath) -> list[dict[str, str]]:
 
 def _report(card: str, name: str, path: UPath, made_by: str) -> dict[str, str]:
     symbol, timeframe = name.split("_")[:2]
-    return {"card": card, "symbol": symbol, "timeframe": timeframe, "made_by": made_by, "path": str(path)}
+    return {
+        "card": card,
+        "name": name,
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "made_by": made_by,
+        "path": str(path),
+    }
 
 
 TOOLS = (

@@ -44,7 +44,7 @@ def test_what_cannot_be_drawn_is_refused_with_the_way_out(synced, tmp_path, argu
 
 
 def test_there_is_nothing_to_prune_before_anything_is_stored(trade):
-    assert trade.json("features", "prune")["data"] == {
+    assert trade.json("features", "prune", "--yes")["data"] == {
         "removed_files": 0,
         "removed_bytes": 0,
         "kept_files": 0,

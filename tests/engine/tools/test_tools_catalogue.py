@@ -61,6 +61,8 @@ def test_the_shipped_tools_are_these():
         "strategies.list",
         "sweeps.list",
         "sweeps.show",
+        "tools.list",
+        "tools.show",
         "universe.list",
         "universe.refresh",
     ]
