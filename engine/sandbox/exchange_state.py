@@ -6,10 +6,12 @@ import threading
 import time
 from collections import Counter
 
-from engine.sandbox.clock import Clock
+from engine.sandbox.clock import Clock, wall_clock_ms
 from engine.sandbox.conditions import ConditionedMarket
 from engine.sandbox.endpoints import MarketEndpoints
 from engine.sandbox.faults import NO_FAULTS, FaultPlan, HttpFault, StreamFault
+from engine.sandbox.private.call_limits import CallLimits
+from engine.sandbox.private.desk import PrivateDesk
 from engine.sandbox.protocol import Market
 from engine.sandbox.rate_limit import Limiter, RateLimit
 from engine.sandbox.request_log import RequestLog
@@ -27,7 +29,13 @@ class ExchangeState:
     faults : FaultPlan, optional
         What goes wrong; `put_in_force` changes it.
     limit : RateLimit, optional
-        Enforced if given.
+        Enforced if given; so are then the limits of each account.
+
+    Attributes
+    ----------
+    signing_offset_ms : int
+        By how much the clocks that judge signed requests run ahead of the wall's: a client whose own clock is
+        wrong is made by it.
     """
 
     def __init__(
@@ -40,10 +48,13 @@ class ExchangeState:
     ) -> None:
         self.clock = clock
         self.limiter = Limiter(limit, time.monotonic)
+        self.call_limits = CallLimits(time.monotonic, is_enforced=limit is not None)
         self.log = RequestLog()
+        self.signing_offset_ms = 0
         self._market = market
         self._lock = threading.Lock()
         self.put_in_force(faults)
+        self.desk = PrivateDesk(lambda: self._conditioned, clock)
 
     @property
     def faults(self) -> FaultPlan:
@@ -59,6 +70,11 @@ class ExchangeState:
     def endpoints(self) -> MarketEndpoints:
         """The answers of that market."""
         return self._endpoints
+
+    @property
+    def signing_clocks_ms(self) -> tuple[int, int]:
+        """What time it is for signed requests: on the wall, and at the exchange."""
+        return wall_clock_ms() + self.signing_offset_ms, self.clock() + self.signing_offset_ms
 
     def put_in_force(self, faults: FaultPlan) -> None:
         """Let this plan decide from now on; the numbers of its scripts count from here.

@@ -4,6 +4,7 @@
     scripted:
       - {fault: http_status, status: 503, path: kline, numbers: [3, 4]}
       - {fault: dropped_stream, path: /v5/public/linear, numbers: [20]}
+      - {fault: lost_answer, path: /v5/order/create, numbers: [2]}
     seeded:
       - {fault: ret_code, code: 10006, reset_in_ms: 200, rate: 0.05}
     conditions:
@@ -26,7 +27,9 @@ from engine.errors import ConfigurationError
 from engine.sandbox.conditions import Condition
 from engine.sandbox.endpoints import MARKET_PATHS
 from engine.sandbox.faults import (
+    AUTH_PATH,
     EVERY_PATH,
+    PRIVATE_STREAM_PATH,
     PUBLIC_STREAM_PATH,
     Fault,
     FaultPlan,
@@ -34,9 +37,11 @@ from engine.sandbox.faults import (
     Seeded,
     StreamFault,
 )
+from engine.sandbox.private.private_paths import PRIVATE_PATHS
 from engine.timeframes import parse_utc
 
 _MARKET_PATH = "/v5/market/"
+_STREAM_PATHS = (PUBLIC_STREAM_PATH, PRIVATE_STREAM_PATH, AUTH_PATH)
 
 
 def _snake(name: str) -> str:
@@ -151,10 +156,11 @@ def _condition(entry: object, where: str) -> Condition:
 def _fault(rest: dict[str, Any], path: str, where: str) -> Fault:
     """Return the fault of an entry, refused where it could never come true."""
     fault: Fault = _made(FAULT_KINDS, "fault", rest, where)
-    if path != EVERY_PATH and isinstance(fault, StreamFault) != (path == PUBLIC_STREAM_PATH):
+    if path != EVERY_PATH and isinstance(fault, StreamFault) != (path in _STREAM_PATHS):
         raise ConfigurationError(
             f"{where}: {_snake(type(fault).__name__)} cannot happen on {path}",
-            way_out=f"a stream's fault happens on {PUBLIC_STREAM_PATH}, every other on a path of requests",
+            way_out=f"a stream's fault happens on {' or '.join(_STREAM_PATHS)}, "
+            "every other on a path of requests",
         )
     return fault
 
@@ -162,8 +168,9 @@ def _fault(rest: dict[str, Any], path: str, where: str) -> Fault:
 def _path(rest: dict[str, Any], where: str) -> str:
     path = rest.pop("path", EVERY_PATH)
     full = path if path == EVERY_PATH or str(path).startswith("/") else f"{_MARKET_PATH}{path}"
-    if full not in (EVERY_PATH, PUBLIC_STREAM_PATH, *MARKET_PATHS):
-        names = ", ".join(known.removeprefix(_MARKET_PATH) for known in (*MARKET_PATHS, PUBLIC_STREAM_PATH))
+    known_paths = (*MARKET_PATHS, *PRIVATE_PATHS, *_STREAM_PATHS)
+    if full not in (EVERY_PATH, *known_paths):
+        names = ", ".join(known.removeprefix(_MARKET_PATH) for known in known_paths)
         raise _wrong(where, "path", path, f"one of {names}, or {EVERY_PATH}")
     return str(full)
 

@@ -15,6 +15,8 @@ from engine.sandbox.conditions import Condition
 
 EVERY_PATH = "*"
 PUBLIC_STREAM_PATH = "/v5/public/linear"
+PRIVATE_STREAM_PATH = "/v5/private"
+AUTH_PATH = "/v5/private/auth"
 
 
 class Fault:
@@ -135,6 +137,41 @@ class UnfinishedCandle(HttpFault):
 @dataclass(frozen=True)
 class TrailingCursor(HttpFault):
     """The last page of an answer with cursors carries one as well; what it leads to is empty."""
+
+
+@dataclass(frozen=True)
+class LostAnswer(HttpFault):
+    """The request is carried out; nothing is said for so many seconds, then the connection is dropped."""
+
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a time that is none."""
+        _require_seconds(self.seconds)
+
+
+@dataclass(frozen=True)
+class AcceptedThenRejected(HttpFault):
+    """An order is acknowledged and rejected right after; of any other request it means nothing."""
+
+
+@dataclass(frozen=True)
+class PartialFill(HttpFault):
+    """The first execution of an order takes this share of it; a market order's rest is cancelled.
+
+    The rest of an order that stands in the book is filled when its price is traded through again.
+    """
+
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what is no share."""
+        _require_share(self.share)
+
+
+@dataclass(frozen=True)
+class RefusedAuth(StreamFault):
+    """The private stream refuses to authenticate a client, as if its key were invalid."""
 
 
 @dataclass(frozen=True)
@@ -306,6 +343,24 @@ def fault_storm(seed: int, *, rate: float = 0.2) -> FaultPlan:
         seeded=(
             *(Seeded(fault, rate / len(http)) for fault in http),
             *(Seeded(fault, rate / len(stream)) for fault in stream),
+        ),
+        seed=seed,
+    )
+
+
+def account_storm(seed: int, *, rate: float = 0.2) -> FaultPlan:
+    """Return `fault_storm` with, beside it, what goes wrong with orders, their messages and their accounts.
+
+    Half of the rate goes to each; an acknowledged order that is rejected is not among them, since no patience
+    brings it back.
+    """
+    orders: Sequence[HttpFault] = (LostAnswer(0.0), LostAnswer(0.05), PartialFill(0.5))
+    storm = fault_storm(seed, rate=rate / 2)
+    return FaultPlan(
+        seeded=(
+            *(Seeded(fault, rate / 2 / len(orders), "/v5/order/create") for fault in orders),
+            Seeded(RefusedAuth(), rate / 2, AUTH_PATH),
+            *storm.seeded,
         ),
         seed=seed,
     )

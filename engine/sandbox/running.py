@@ -15,7 +15,8 @@ from engine.errors import ConfigurationError, TradeError
 from engine.sandbox.clock import Clock, FrozenClock, SandboxClock, wall_clock_ms
 from engine.sandbox.connections import OpenConnections
 from engine.sandbox.exchange_state import ExchangeState
-from engine.sandbox.faults import NO_FAULTS, PUBLIC_STREAM_PATH, FaultPlan
+from engine.sandbox.faults import NO_FAULTS, PRIVATE_STREAM_PATH, PUBLIC_STREAM_PATH, FaultPlan
+from engine.sandbox.private.desk import PrivateDesk
 from engine.sandbox.protocol import Market
 from engine.sandbox.rate_limit import RateLimit
 from engine.sandbox.request_log import RequestLog
@@ -73,6 +74,16 @@ class SandboxServer:
     def stream_url(self) -> str:
         """Address of the public stream."""
         return f"ws://{HOST}:{self._port}{PUBLIC_STREAM_PATH}"
+
+    @property
+    def private_stream_url(self) -> str:
+        """Address of the private stream."""
+        return f"ws://{HOST}:{self._port}{PRIVATE_STREAM_PATH}"
+
+    @property
+    def desk(self) -> PrivateDesk:
+        """The accounts."""
+        return self._state.desk
 
     @property
     def log(self) -> RequestLog:

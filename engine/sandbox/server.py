@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,21 +14,23 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from engine.sandbox.answers import (
+    LIMIT_HEADER,
+    RATE_LIMIT_ERROR,
+    RESET_HEADER,
+    STATUS_HEADER,
+    as_sent,
+    enveloped,
+    instead_of_answer,
+)
 from engine.sandbox.connections import OpenConnections
 from engine.sandbox.control import control_routes
-from engine.sandbox.endpoints import MARKET_PATHS, Answer, Ask
+from engine.sandbox.endpoints import MARKET_PATHS, Ask
 from engine.sandbox.exchange_state import ExchangeState
-from engine.sandbox.fault_answers import MESSAGES, PacedResponse, html_page, spoiled
-from engine.sandbox.faults import (
-    PUBLIC_STREAM_PATH,
-    DroppedConnection,
-    HtmlPage,
-    HttpStatus,
-    RetCode,
-    SlowBody,
-    TimeOut,
-    TruncatedJson,
-)
+from engine.sandbox.fault_answers import MESSAGES, html_page, spoiled
+from engine.sandbox.faults import PRIVATE_STREAM_PATH, PUBLIC_STREAM_PATH
+from engine.sandbox.private.private_stream import PrivateStream
+from engine.sandbox.private.routes import private_routes
 from engine.sandbox.public_topics import Feed, public_feed
 from engine.sandbox.rate_limit import Admission
 from engine.sandbox.stream import Stream
@@ -39,8 +38,6 @@ from engine.sandbox.windows import ParameterError
 from engine.timeframes import Timeframe
 
 PARAMETER_ERROR = 10001
-RATE_LIMIT_ERROR = 10006
-_RESET_HEADER = "X-Bapi-Limit-Reset-Timestamp"
 
 
 def build_app(state: ExchangeState, connections: OpenConnections) -> Starlette:
@@ -52,7 +49,9 @@ def build_app(state: ExchangeState, connections: OpenConnections) -> Starlette:
     return Starlette(
         routes=[
             *(_market_route(state, connections, path, ask) for path, ask in MARKET_PATHS.items()),
+            *private_routes(state, connections),
             WebSocketRoute(PUBLIC_STREAM_PATH, _public_stream(state, connections)),
+            WebSocketRoute(PRIVATE_STREAM_PATH, _private_stream(state, connections)),
             *control_routes(state),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
@@ -70,34 +69,17 @@ def _market_route(state: ExchangeState, connections: OpenConnections, path: str,
             # a ban, and Bybit's answer to a GET with a body
             return html_page(403)
         if not admission.is_admitted:
-            return _enveloped(RATE_LIMIT_ERROR, MESSAGES[RATE_LIMIT_ERROR], {}, now_ms, headers)
-        match fault:
-            case HttpStatus(status=status):
-                return html_page(status)
-            case HtmlPage():
-                return html_page(200)
-            case TimeOut(seconds=seconds):
-                await asyncio.sleep(seconds)
-                return PacedResponse(b"", {}, DroppedConnection(0.0), connections)
-            case RetCode(code=code, reset_in_ms=reset_in_ms):
-                del headers[_RESET_HEADER]
-                if reset_in_ms is not None:
-                    headers[_RESET_HEADER] = str(now_ms + reset_in_ms)
-                return _enveloped(code, MESSAGES.get(code, "error"), {}, now_ms, headers)
+            return enveloped(RATE_LIMIT_ERROR, MESSAGES[RATE_LIMIT_ERROR], {}, now_ms, headers)
+        instead = await instead_of_answer(fault, now_ms, headers, connections)
+        if instead is not None:
+            return instead
         try:
             result = await run_in_threadpool(ask, state.endpoints, request.query_params)
         except ParameterError as error:
-            return _enveloped(PARAMETER_ERROR, str(error), {}, now_ms, headers)
+            return enveloped(PARAMETER_ERROR, str(error), {}, now_ms, headers)
         newest_closed = _newest_closed(request.query_params, now_ms)
         result = spoiled(fault, result, newest_closed_open_ms=newest_closed)
-        answer = _enveloped(0, "OK", result, now_ms, headers)
-        match fault:
-            case TruncatedJson(share=share):
-                body = bytes(answer.body)
-                return _json(body[: int(len(body) * share)], headers)
-            case SlowBody() | DroppedConnection():
-                return PacedResponse(bytes(answer.body), headers, fault, connections)
-        return answer
+        return await as_sent(fault, enveloped(0, "OK", result, now_ms, headers), headers, connections)
 
     return Route(path, endpoint, methods=["GET"])
 
@@ -114,27 +96,21 @@ def _public_stream(
     return endpoint
 
 
+def _private_stream(
+    state: ExchangeState, connections: OpenConnections
+) -> Callable[[WebSocket], Awaitable[None]]:
+    async def endpoint(websocket: WebSocket) -> None:
+        await PrivateStream(websocket, state, connections).run()
+
+    return endpoint
+
+
 def _limit_headers(state: ExchangeState, admission: Admission, now_ms: int) -> dict[str, str]:
     return {
-        "X-Bapi-Limit": str(state.limiter.requests),
-        "X-Bapi-Limit-Status": str(admission.remaining),
-        _RESET_HEADER: str(now_ms + admission.reset_in_ms),
+        LIMIT_HEADER: str(state.limiter.requests),
+        STATUS_HEADER: str(admission.remaining),
+        RESET_HEADER: str(now_ms + admission.reset_in_ms),
     }
-
-
-def _enveloped(code: int, message: str, result: Answer, now_ms: int, headers: Mapping[str, str]) -> Response:
-    content: dict[str, Any] = {
-        "retCode": code,
-        "retMsg": message,
-        "result": result,
-        "retExtInfo": {},
-        "time": now_ms,
-    }
-    return _json(json.dumps(content, separators=(",", ":")).encode(), headers)
-
-
-def _json(body: bytes, headers: Mapping[str, str]) -> Response:
-    return Response(body, media_type="application/json", headers=dict(headers))
 
 
 def _newest_closed(parameters: Mapping[str, str], now_ms: int) -> int | None:

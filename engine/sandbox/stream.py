@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -95,7 +95,10 @@ class Stream:
         if not isinstance(request, dict):
             await self._send(self._acknowledgement({}, "", "the request is not a JSON object"))
             return
-        operation = str(request.get("op", ""))
+        await self._operate(str(request.get("op", "")), request)
+
+    async def _operate(self, operation: str, request: dict[str, Any]) -> None:
+        """Do what a request asks for, and answer it."""
         match operation:
             case "ping":
                 await self._send(self._acknowledgement(request, operation, "", said="pong"))
@@ -144,16 +147,24 @@ class Stream:
 
     async def _push(self) -> None:
         """Say what the feeds have to say whenever the clock has moved on or a feed is new."""
-        seen: tuple[int, frozenset[str]] | None = None
+        seen: tuple[int, int, frozenset[str]] | None = None
         while True:
             now_ms, feeds = self._state.clock(), dict(self._feeds)
-            if seen != (now_ms, frozenset(feeds)):
-                seen = (now_ms, frozenset(feeds))
-                for topic, feed in feeds.items():
-                    for message in await run_in_threadpool(feed.messages, now_ms):
-                        if self._feeds.get(topic) is feed:
-                            await self._deliver(message)
+            due = (now_ms, self._revision(), frozenset(feeds))
+            if seen != due:
+                seen = due
+                for feed, message in await run_in_threadpool(self._said, feeds, now_ms):
+                    if self._feeds.get(str(message["topic"])) is feed:
+                        await self._deliver(message)
             await asyncio.sleep(_TICK_S)
+
+    def _said(self, feeds: Mapping[str, Feed], now_ms: int) -> list[tuple[Feed, Message]]:
+        """Return what the feeds have to say, in the order in which it is sent."""
+        return [(feed, message) for feed in feeds.values() for message in feed.messages(now_ms)]
+
+    def _revision(self) -> int:
+        """Return a number that changes when feeds have something to say though the clock stands still."""
+        return 0
 
     async def _deliver(self, message: Message) -> None:
         """Send a message as the fault it meets lets it through; what falls into a stall is lost."""
