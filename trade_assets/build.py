@@ -20,6 +20,7 @@ from engine.settings import TradeSettings
 from engine.strategies.card_plan import PlanFolder, load_plans
 from trade_assets.assets.cards import card_assets, card_keys
 from trade_assets.assets.idea_cards import idea_cards_asset
+from trade_assets.assets.listed_symbols import listed_symbols_asset
 from trade_assets.assets.market import (
     CODE_VERSION,
     MARKET_KEYS,
@@ -32,7 +33,7 @@ from trade_assets.io import ArtifactIOManager, Artifacts
 from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, PartitionedAsset
 from trade_assets.partitions import Universe
 from trade_assets.resources import Clock, ExchangeClient, MarketDatabase, PromotionDatabase
-from trade_assets.schedules import daily_sync_schedule
+from trade_assets.schedules import daily_listing_schedule, daily_sync_schedule
 from trade_assets.sensors import candle_close_sensor
 from trade_assets.work import WATCHER, NullWatcher
 
@@ -73,11 +74,12 @@ def build_defs(
     return dg.Definitions(
         assets=[
             idea_cards_asset(settings),
+            listed_symbols_asset(settings),
             *(asset.definition(universe, readers_of(asset, assets)) for asset in assets),
         ],
         resources=default_resources(settings) | dict(resource_overrides or {}),
         sensors=default_sensors(universe, cards) if sensors is None else sensors,
-        schedules=[daily_sync_schedule(universe)] if schedules is None else schedules,
+        schedules=default_schedules(universe) if schedules is None else schedules,
         # Runs are processes of their own already, and a process per step costs three seconds each.
         executor=dg.in_process_executor,
     )
@@ -86,6 +88,11 @@ def build_defs(
 def default_sensors(universe: Universe, cards: PlanFolder) -> list[dg.SensorDefinition]:
     """Return the sensors: what is due, and what has fallen behind."""
     return [candle_close_sensor(universe, cards.plans.values()), freshness_sensor(universe)]
+
+
+def default_schedules(universe: Universe) -> list[dg.ScheduleDefinition]:
+    """Return the schedules: what the exchange lists, and the whole market."""
+    return [daily_listing_schedule(), daily_sync_schedule(universe)]
 
 
 def readers_of(asset: PartitionedAsset, assets: Collection[PartitionedAsset]) -> list[PartitionedAsset]:

@@ -1,4 +1,4 @@
-"""Schedules: the whole market once a day.
+"""Schedules: the list of symbols and the whole market once a day.
 
 https://docs.dagster.io/guides/automate/schedules
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from trade_assets.assets.listed_symbols import LISTED_SYMBOLS_KEY
 from trade_assets.assets.market import GROUP, MARKET_KEYS
 from trade_assets.partitions import Universe
 from trade_assets.ranges import ranges_of
@@ -14,6 +15,22 @@ from trade_assets.sensors import symbols_per_run
 
 # Twenty minutes after the daily candle: out of the way of everybody who asks at midnight.
 DAILY_CRON = "20 0 * * *"
+
+
+# Before the market is synced, so that what is delisted is not asked for.
+LISTING_CRON = "10 0 * * *"
+
+
+def daily_listing_schedule() -> dg.ScheduleDefinition:
+    """Return the schedule `daily_listing`: what the exchange lists, once a day. Stopped, as the others are."""
+    return dg.ScheduleDefinition(
+        name="daily_listing",
+        target=dg.AssetSelection.assets(list(LISTED_SYMBOLS_KEY)),
+        cron_schedule=LISTING_CRON,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Looks which symbols are new and which are retired.",
+    )
 
 
 def daily_sync_schedule(universe: Universe) -> dg.ScheduleDefinition:

@@ -104,13 +104,15 @@ def project(console: Console, data: Row) -> None:
 
 def sync(console: Console, data: Row) -> None:
     """Show what a sync brought: new rows of each kind, and the candles there are now."""
-    counts = ("Candles", "Funding", "OI", "Gaps")
+    with_index = any(report["index_klines"] for report in data["synced"])
+    counts = ("Candles", *(("Index",) if with_index else ()), "Funding", "OI", "Gaps")
     table = new_table("Symbol", "TF", *counts, "First candle", "Last candle", right=counts)
     for report in data["synced"]:
         table.add_row(
             report["symbol"],
             report["timeframe"],
             number(report["new_candles"], 0),
+            *((number(report["index_klines"], 0),) if with_index else ()),
             number(report["funding_events"], 0),
             number(report["open_interest_rows"], 0),
             number(report["gap_bars"], 0),
@@ -187,27 +189,6 @@ def reports(console: Console, data: Row) -> None:
     """Show where the reports are."""
     names = [f"{report['card']} {report['symbol']} {report['timeframe']}" for report in data["reports"]]
     lines(console, [(name, report["path"]) for name, report in zip(names, data["reports"], strict=True)])
-    console.print(market_notice(data["market"]))
-
-
-def promotions(console: Console, data: Row) -> None:
-    """Show decisions of the ledger."""
-    table = new_table("No", "Decided (UTC)", "Card", "Symbol", "TF", "Stage", right=["No"])
-    table.add_column("Decision")
-    for decision in data["decisions"]:
-        table.add_row(
-            str(decision["sequence"]),
-            _moment(decision["decided_at_ms"]),
-            decision["card_id"],
-            decision["symbol"],
-            decision["timeframe"],
-            decision["stage"],
-            verdict(decision["decision"], decision["refused_by"]),
-        )
-    if data["decisions"]:
-        console.print(table)
-    else:
-        console.print("Nothing has been decided yet. `trade run CARD` leads to a decision.")
     console.print(market_notice(data["market"]))
 
 

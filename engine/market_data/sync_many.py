@@ -7,14 +7,15 @@ are not taken apart. The threads share the exchange's request limit and the conn
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 
 from engine.errors import ExchangeError, ExchangeUnavailable
-from engine.market_data.sync import MarketSync
+from engine.market_data.sync import USUAL_KINDS, MarketSync
 from engine.market_data.sync_report import SyncProgress, SyncReport, SyncStopped
+from engine.market_data.tables import SeriesKind
 from engine.timeframes import Timeframe
 
 _SYMBOLS_AT_ONCE = 4
@@ -49,6 +50,7 @@ def sync_partitions(
     *,
     start_ms: int,
     now_ms: int,
+    kinds: Collection[SeriesKind] = USUAL_KINDS,
     on_step: Callable[[Partition, SyncProgress], None] | None = None,
     on_done: Callable[[Partition], None] | None = None,
 ) -> ManySynced:
@@ -64,7 +66,7 @@ def sync_partitions(
         From where to where.
     partitions : sequence of (str, Timeframe)
         Which; those of one symbol are synced in this order.
-    start_ms, now_ms : int
+    start_ms, now_ms, kinds
         As of `MarketSync.sync_partition`.
     on_step : callable, optional
         Told after every window of a partition, one at a time.
@@ -96,6 +98,7 @@ def sync_partitions(
                     *partition,
                     start_ms=start_ms,
                     now_ms=now_ms,
+                    kinds=kinds,
                     progress=partial(step, partition),
                 )
             except ExchangeUnavailable:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import ConfigurationError, CorruptData, ExchangeError
+from engine.exchange.client import BybitMarketClient
 from engine.idea_card.card import IdeaCard
 from engine.settings import TradeSettings
 from engine.timeframes import Timeframe
@@ -111,6 +112,22 @@ def refreshed(before: ListedUniverse, listed: Collection[str], *, source: str, n
         retired=tuple(sorted(set(universe.retired) - set(before.retired))),
         back=tuple(sorted(set(universe.listed) & set(before.retired))),
     )
+
+
+def look_at_list(client: BybitMarketClient, file: Path) -> UniverseChange:
+    """Ask the exchange for its USDT perpetuals, keep them in `file` and return what has changed.
+
+    Raises as `refreshed` and `read_universe` do, and `ExchangeError` if the exchange does not answer; the
+    file is left as it was then.
+    """
+    change = refreshed(
+        read_universe(file),
+        client.usdt_perpetuals(),
+        source=client.identity(),
+        now_ms=client.server_time_ms(),
+    )
+    write_universe(change.universe, file)
+    return change
 
 
 def read_universe(file: Path) -> ListedUniverse:

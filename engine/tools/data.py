@@ -21,6 +21,7 @@ class WhatToSync(ToolInput):
 
     symbols: tuple[str, ...] = Field((), description="symbols, as BTCUSDT; none: those of all cards")
     timeframes: tuple[str, ...] = Field((), description="timeframes, as 15m; none: those of all cards")
+    index: bool = Field(False, description="index klines too, which no card reads")
 
 
 def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
@@ -29,9 +30,10 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
     A symbol the exchange does not list or serve does not stop the others; an exchange that does not answer
     stops all.
     """
-    from engine.market_data.sync import MarketSync
+    from engine.market_data.sync import USUAL_KINDS, MarketSync
     from engine.market_data.sync_many import Partition, sync_partitions
     from engine.market_data.sync_report import SyncProgress
+    from engine.market_data.tables import SeriesKind
 
     symbols, timeframes = _chosen(asked, context.settings)
     store, client = market_store(context.settings), market_client(context.settings)
@@ -50,6 +52,7 @@ def sync(asked: WhatToSync, context: ToolContext) -> dict[str, Any]:
         partitions,
         start_ms=context.settings.history_start_ms,
         now_ms=client.server_time_ms(),
+        kinds=USUAL_KINDS | {SeriesKind.INDEX} if asked.index else USUAL_KINDS,
         on_step=tell,
         on_done=count,
     )

@@ -21,19 +21,12 @@ def listing(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
 
 def refresh(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
     """Look at the exchange's list of USDT perpetuals and keep what is there; tell what has changed."""
-    from engine.market_data.universe import read_universe, refreshed, write_universe
+    from engine.market_data.universe import look_at_list
     from engine.tools.stores import market_client
 
-    settings, client = context.settings, market_client(context.settings)
-    change = refreshed(
-        read_universe(settings.universe_file),
-        client.usdt_perpetuals(),
-        source=client.identity(),
-        now_ms=client.server_time_ms(),
-    )
-    write_universe(change.universe, settings.universe_file)
+    change = look_at_list(market_client(context.settings), context.settings.universe_file)
     return {
-        **_told(settings, change.universe),
+        **_told(context.settings, change.universe),
         "new": change.new,
         "newly_retired": change.retired,
         "back": change.back,

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import dagster as dg
 import pandas as pd
-from conftest import Location, card_text, checks, made
+from conftest import QUIET, Location, card_text, checks, made
+
+from trade_assets.build import build_defs
 
 MARKET = {"raw_ohlcv", "healed_ohlcv", "funding_events", "instrument_rules"}
 BRANCH = ("feature_frames", "backtest_results", "metrics", "promotion")
@@ -27,7 +29,7 @@ def test_a_symbol_goes_from_candles_to_a_decision(location: Location):
     expected = {(asset, f"BTCUSDT|{tf}") for asset in MARKET for tf in ("1h", "15m")}
     expected |= {("cards/averages/feature_frames", f"BTCUSDT|{tf}") for tf in ("1h", "15m")}
     expected |= {(asset, "BTCUSDT|15m") for asset in branch("averages") - {"cards/averages/feature_frames"}}
-    expected |= {("idea_cards", "None")}
+    expected |= {("idea_cards", "None"), ("listed_symbols", "None")}
     assert made(result) == expected
     decision = location.read("cards/averages/promotion", "BTCUSDT|15m")["decision"]
     assert (decision["decision"], decision["symbol"], decision["timeframe"]) == ("promoted", "BTCUSDT", "15m")
@@ -191,3 +193,19 @@ def test_a_changed_card_is_another_code_version(location: Location):
     assert version() == before
     location.add_card(card_text(slow=30))
     assert version() != before
+
+
+def test_a_look_at_the_exchanges_list_says_what_is_new_and_is_kept_for_the_next_load(location: Location):
+    def look() -> dict[str, object]:
+        result = location.job.execute_in_process(
+            asset_selection=[dg.AssetKey("listed_symbols")], instance=location.instance, run_config=QUIET
+        )
+        (event,) = result.get_asset_materialization_events()
+        return {name: each.value for name, each in event.materialization.metadata.items()}
+
+    first = look()
+    assert first["new"] == first["dagster/row_count"] > 10
+    assert (look()["new"], first["retired"]) == (0, 0)
+    everything = replace(location.settings, all_symbols=True)
+    partitions = build_defs(everything).resolve_asset_graph().get(dg.AssetKey("raw_ohlcv")).partitions_def
+    assert "DOGEUSDT|15m" in partitions.get_partition_keys()

@@ -23,6 +23,7 @@ funding_events                  | market        | raw_ohlcv | funding_spacing sc
 healed_ohlcv                    | market        | raw_ohlcv | plausible_prices schema! timeframes_agree
 idea_cards                      | cards         |           | every_card_loads
 instrument_rules                | market        | raw_ohlcv |
+listed_symbols                  | listing       |           |
 raw_ohlcv                       | market        |           | fresh no_gaps schema!
 """  # noqa: E501
 
@@ -46,7 +47,8 @@ def test_the_graph_is_the_one_in_the_table(location: Location):
 
 def test_every_partitioned_asset_and_check_shares_one_partitions_definition(location: Location):
     graph = location.definitions.resolve_asset_graph()
-    nodes = [graph.get(key) for key in graph.get_all_asset_keys() if key.path != ["idea_cards"]]
+    whole = {dg.AssetKey("idea_cards"), dg.AssetKey("listed_symbols")}
+    nodes = [graph.get(key) for key in set(graph.get_all_asset_keys()) - whole]
     checks = [graph.get_check_spec(check) for node in nodes for check in node.check_keys]
     (partitions,) = {each.partitions_def for each in (*nodes, *checks)}
     assert partitions.get_partition_keys() == ["BTCUSDT|1h", "BTCUSDT|15m", "ETHUSDT|1h", "ETHUSDT|15m"]
@@ -74,7 +76,7 @@ def test_it_loads_without_any_usable_card(settings: TradeSettings, tmp_path: Pat
 def test_fifty_cards_load(location: Location):
     for number in range(50):
         (location.settings.cards_dir / f"card_{number}.yaml").write_text(card_text(f"card_{number}"))
-    assert len(list(location.definitions.resolve_all_asset_specs())) == 5 + 4 * 51
+    assert len(list(location.definitions.resolve_all_asset_specs())) == 6 + 4 * 51
 
 
 def test_definitions_are_new_at_each_call(settings: TradeSettings):

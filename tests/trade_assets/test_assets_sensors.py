@@ -425,7 +425,8 @@ def test_the_requests_of_the_sensor_lead_to_a_decision(location: Location):
     assert location.read("cards/averages/promotion", "BTCUSDT|15m")["decision"]["symbol"] == "BTCUSDT"
 
 
-def test_both_wait_to_be_started(location: Location):
+def test_all_wait_to_be_started(location: Location):
     repository = location.definitions.get_repository_def()
+    assert repository.get_schedule_def("daily_listing").default_status is dg.DefaultScheduleStatus.STOPPED
     assert repository.get_sensor_def("candle_close").default_status is dg.DefaultSensorStatus.STOPPED
     assert repository.get_schedule_def("daily_sync").default_status is dg.DefaultScheduleStatus.STOPPED

@@ -70,3 +70,12 @@ def test_a_plain_file_is_imported_with_its_mapping(trade, tmp_path):
     path.write_text(path.read_text().replace(",x,", ",2,"))
     assert trade("data", "import", "plain", str(path), *said, *columns).exit_code == 0
     assert trade("data", "import", "plain", str(path), "--column", "open").exit_code == 2
+
+
+def test_index_klines_come_when_they_are_asked_for(trade):
+    # 59 days of 24 hours
+    for arguments, rows in (((), 0), (("--index",), 1416), (("--index",), 0)):
+        [report] = trade.json("data", "sync", "BTCUSDT", "-t", "1h", *arguments)["data"]["synced"]
+        assert report["index_klines"] == rows
+    counted = "SELECT count(*) AS rows FROM index_klines WHERE symbol = 'BTCUSDT' AND timeframe = '1h'"
+    assert trade.json("data", "query", counted)["data"]["rows"] == [[1416]]
