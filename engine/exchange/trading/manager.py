@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
 
-from engine.errors import ConfigurationError, ExchangeError, OrderGone, OrderRefused
+from engine.errors import ConfigurationError, ExchangeError, ExchangeUnavailable, OrderGone, OrderRefused
 from engine.exchange.trading.account_reader import LINEAR, SETTLE_COIN, AccountReader
 from engine.exchange.trading.account_records import MarginMode
 from engine.exchange.trading.contract_rules import ContractRules, wire_text
@@ -22,8 +23,15 @@ from engine.exchange.trading.orders import (
 from engine.exchange.trading.placing import OrderPlacer, Verdict
 from engine.exchange.trading.signed_session import SignedSession
 
+_LOG = logging.getLogger(__name__)
+
 _ONE_WAY = 0
 _DERIVATIVES = "DERIVATIVES"
+# Bybit's cancel-all takes the brackets of positions along unless it is told of the kinds one by one.
+_ALL_BUT_BRACKETS: tuple[dict[str, str], ...] = (
+    {"orderFilter": "Order"},
+    {"orderFilter": "StopOrder", "stopOrderType": "Stop"},
+)
 
 
 class CancelOutcome(Enum):
@@ -147,12 +155,24 @@ class ExchangeManager(AccountReader):
             return CancelOutcome.NOT_OPEN
         return CancelOutcome.ACCEPTED
 
-    def cancel_all(self, symbol: str | None = None) -> tuple[str, ...]:
-        """Cancel all open orders of a symbol, or of the account; return the exchange's names of them."""
+    def cancel_all(self, symbol: str | None = None, *, brackets: bool = False) -> tuple[str, ...]:
+        """Cancel open orders of a symbol, or of the account; return the exchange's names of them.
+
+        Parameters
+        ----------
+        symbol : str, optional
+            All symbols without one.
+        brackets : bool, optional
+            Whether the stops and targets of positions go as well; without that no position loses its stop.
+        """
         chosen = {"symbol": symbol} if symbol is not None else {"settleCoin": SETTLE_COIN}
-        answer = self.session.change("cancel_all_orders", {"category": LINEAR, **chosen})
-        rows = answer["result"].get("list")
-        return tuple(text(row, "orderId") for row in rows if isinstance(row, dict)) if rows else ()
+        names: list[str] = []
+        kinds = ({},) if brackets else _ALL_BUT_BRACKETS
+        for kind in kinds:
+            answer = self.session.change("cancel_all_orders", {"category": LINEAR, **chosen, **kind})
+            rows = answer["result"].get("list") or ()
+            names += (text(row, "orderId") for row in rows if isinstance(row, dict))
+        return tuple(names)
 
     def set_bracket(
         self,
@@ -259,7 +279,7 @@ class ExchangeManager(AccountReader):
         )
 
     def disconnect_cancel(self, seconds: int) -> bool:
-        """Let the exchange cancel all orders when the private stream is gone for so long (10 to 300 s).
+        """Let the exchange cancel all orders when the private stream is gone for so long (3 to 300 s).
 
         Returns
         -------
@@ -267,15 +287,16 @@ class ExchangeManager(AccountReader):
             Whether the exchange offers it to this account. Without it orders stay when the connection goes;
             a position's bracket stays in either case.
         """
-        if not 10 <= seconds <= 300:
+        if not 3 <= seconds <= 300:
             raise ConfigurationError(
-                f"orders cannot be cancelled {seconds} s after a disconnection", way_out="give 10 to 300 s"
+                f"orders cannot be cancelled {seconds} s after a disconnection", way_out="give 3 to 300 s"
             )
         try:
             self.session.change("set_dcp", {"timeWindow": seconds, "product": _DERIVATIVES})
+        except ExchangeUnavailable:
+            raise
         except ExchangeError as error:
-            if error.ret_code is None:
-                raise
+            _LOG.warning("orders are not cancelled on a disconnection: %s", error.problem)
             return False
         return True
 

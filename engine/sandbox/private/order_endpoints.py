@@ -175,10 +175,14 @@ def _of_scope(state: AccountState, parameters: Parameters, quotes: Quotes) -> li
 
 def _chosen(state: AccountState, parameters: Parameters, quotes: Quotes) -> list[Order]:
     wanted = str(parameters.get("orderFilter") or "")
+    # of the conditional orders those that belong to no position
+    is_without_brackets = wanted == "StopOrder" and parameters.get("stopOrderType") == "Stop"
     return [
         order
         for order in _of_scope(state, parameters, quotes)
-        if order.status.is_open and _passes(order, wanted)
+        if order.status.is_open
+        and _passes(order, wanted)
+        and not (is_without_brackets and order.ticket.is_tied)
     ]
 
 
