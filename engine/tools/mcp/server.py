@@ -202,7 +202,7 @@ async def _watched(
         async for step in waiting:
             await report(step.done, step.total, step.message)
 
-    async with anyio.create_task_group() as group:
+    async with waiting, anyio.create_task_group() as group:
         group.start_soon(note_the_end)
         group.start_soon(pass_on)
         # the thread cannot be stopped from outside: it is waited for, and stops itself at its next step
