@@ -1,4 +1,4 @@
-"""`trade validate` and `trade gates`: what they show. No logic of its own."""
+"""`trade validate`: what it shows. No logic of its own."""
 
 from __future__ import annotations
 
@@ -40,19 +40,3 @@ def validation(console: Console, data: dict[str, Any]) -> None:
     verdict = f"refused: {refused}" if refused else "validated"
     console.print(Text(f"Decision  {verdict}", style="bold"))
     console.print(market_notice(data["market"]))
-
-
-def gates(console: Console, data: dict[str, Any]) -> None:
-    """Show every gate, by what it judges."""
-    from rich.text import Text
-
-    from engine.cli.tables import new_table
-
-    for judges in dict.fromkeys(gate["judges"] for gate in data["gates"]):
-        console.print(Text(f"On {judges}", style="bold"))
-        table = new_table("Severity", "Gate", "Checks")
-        table.columns[2].no_wrap = False
-        for gate in data["gates"]:
-            if gate["judges"] == judges:
-                table.add_row(gate["severity"], gate["name"], gate["checks"])
-        console.print(table)

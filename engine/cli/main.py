@@ -28,6 +28,7 @@ from engine.cli.cards import cards_app, strategies_app
 from engine.cli.data import data_app
 from engine.cli.exit_codes import ExitCode, told
 from engine.cli.features import docs, features_app
+from engine.cli.gates import gate, gates
 from engine.cli.sweeps import sweeps_app
 from engine.cli.tools import mcp_app, tools_app
 from engine.cli.universe import universe_app
@@ -56,6 +57,8 @@ app.add_typer(sweeps_app, name="sweeps")
 app.add_typer(universe_app, name="universe")
 app.add_typer(features_app, name="features")
 app.command()(docs)
+app.command()(gate)
+app.command()(gates)
 app.add_typer(data_app, name="data")
 app.add_typer(tools_app, name="tools")
 app.add_typer(mcp_app, name="mcp")
@@ -216,14 +219,6 @@ def validate(
         "earlier_trials": earlier_trials, "seed": seed, "workers": workers, "end": end,
     }  # fmt: skip
     call("promotion.validate", arguments, evidence.validation, as_json=as_json)
-
-
-@app.command()
-def gates(as_json: AsJson = False) -> None:
-    """List every gate: on stored data, on a backtest, on the evidence behind it."""
-    from engine.cli import evidence
-
-    call("gates.list", {}, evidence.gates, as_json=as_json)
 
 
 @app.command()
