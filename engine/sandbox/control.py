@@ -1,12 +1,16 @@
-"""The sandbox's own addresses, beside Bybit's: who it is, its clock, its faults and what it was asked.
+"""The sandbox's own addresses, beside Bybit's: who it is, its clock, accounts, faults and what it was asked.
 
     GET  /sandbox/identity
     GET  /sandbox/requests?last=100
     GET  /sandbox/clock
     POST /sandbox/clock    {"step_ms": 60000} or {"set": "2025-07-01T12:00"} or {"speed": 60}
+    GET  /sandbox/accounts
+    POST /sandbox/accounts {"key": "second", "secret": "hidden", "balance_usdt": "500"}
+    POST /sandbox/signing  {"offset_ms": -3000}: the clock that judges signed requests runs so far ahead
     GET  /sandbox/faults
     PUT  /sandbox/faults   a plan, in the form of `fault_plan_file`; {} ends all faults
 
+A change of the clock is answered when all has happened up to its new time and every stream has told of it.
 What changes something is refused unless its body is sent as application/json: a page in a browser cannot do
 that to another address without asking first.
 """
@@ -17,6 +21,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -25,6 +30,7 @@ from engine.errors import ConfigurationError
 from engine.sandbox.clock import SandboxClock
 from engine.sandbox.exchange_state import ExchangeState
 from engine.sandbox.fault_plan_file import fault_plan_of, fault_plan_to_plain
+from engine.sandbox.private.account_control import accounts_shown, open_account
 from engine.timeframes import parse_utc
 
 Plain = dict[str, Any]
@@ -52,8 +58,18 @@ def control_routes(state: ExchangeState) -> list[Route]:
 
     async def clock(request: Request) -> Response:
         if request.method == "POST":
-            return await _changed(request, lambda plain: _change_clock(state, plain))
+            answer = await _changed(request, lambda plain: _change_clock(state, plain))
+            await run_in_threadpool(state.catch_up)
+            return answer
         return JSONResponse(_clock(state))
+
+    async def accounts(request: Request) -> Response:
+        if request.method == "POST":
+            return await _changed(request, lambda plain: open_account(state.desk, plain))
+        return JSONResponse(await run_in_threadpool(accounts_shown, state.desk))
+
+    async def signing(request: Request) -> Response:
+        return await _changed(request, lambda plain: _change_signing(state, plain))
 
     async def faults(request: Request) -> Response:
         if request.method == "PUT":
@@ -64,6 +80,8 @@ def control_routes(state: ExchangeState) -> list[Route]:
         Route("/sandbox/identity", identity, methods=["GET"]),
         Route("/sandbox/requests", requests, methods=["GET"]),
         Route("/sandbox/clock", clock, methods=["GET", "POST"]),
+        Route("/sandbox/accounts", accounts, methods=["GET", "POST"]),
+        Route("/sandbox/signing", signing, methods=["POST"]),
         Route("/sandbox/faults", faults, methods=["GET", "PUT"]),
     ]
 
@@ -104,6 +122,17 @@ def _change_clock(state: ExchangeState, plain: object) -> Plain:
                 way_out='send {"step_ms": 60000}, {"set": "2025-07-01T12:00"} or {"speed": 60}',
             )
     return _clock(state)
+
+
+def _change_signing(state: ExchangeState, plain: object) -> Plain:
+    match plain:
+        case {"offset_ms": int(offset_ms), **rest} if not rest:
+            state.signing_offset_ms = offset_ms
+        case _:
+            raise ConfigurationError(
+                f"signing cannot be told {plain!r}", way_out='send {"offset_ms": -3000}, 0 for the right time'
+            )
+    return {"offset_ms": state.signing_offset_ms}
 
 
 def _clock(state: ExchangeState) -> Plain:

@@ -10,6 +10,7 @@ from engine.sandbox.clock import Clock, wall_clock_ms
 from engine.sandbox.conditions import ConditionedMarket
 from engine.sandbox.endpoints import MarketEndpoints
 from engine.sandbox.faults import NO_FAULTS, FaultPlan, HttpFault, StreamFault
+from engine.sandbox.open_streams import OpenStreams
 from engine.sandbox.private.call_limits import CallLimits
 from engine.sandbox.private.desk import PrivateDesk
 from engine.sandbox.protocol import Market
@@ -50,6 +51,7 @@ class ExchangeState:
         self.limiter = Limiter(limit, time.monotonic)
         self.call_limits = CallLimits(time.monotonic, is_enforced=limit is not None)
         self.log = RequestLog()
+        self.streams = OpenStreams()
         self.signing_offset_ms = 0
         self._market = market
         self._lock = threading.Lock()
@@ -75,6 +77,15 @@ class ExchangeState:
     def signing_clocks_ms(self) -> tuple[int, int]:
         """What time it is for signed requests: on the wall, and at the exchange."""
         return wall_clock_ms() + self.signing_offset_ms, self.clock() + self.signing_offset_ms
+
+    def catch_up(self) -> None:
+        """Return when everything has happened up to the time of the clock, and every stream has told of it.
+
+        Never on the server's own thread, which is the one that tells.
+        """
+        now_ms = self.clock()
+        self.desk.advance_to(now_ms)
+        self.streams.wait_until_told(now_ms)
 
     def put_in_force(self, faults: FaultPlan) -> None:
         """Let this plan decide from now on; the numbers of its scripts count from here.

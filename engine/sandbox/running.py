@@ -90,6 +90,25 @@ class SandboxServer:
         """What it was asked and what it pushed."""
         return self._state.log
 
+    def advance_to(self, ts_ms: int) -> None:
+        """Move the clock on to this moment, and return when all that happens until then has happened.
+
+        Orders are filled, stops triggered, funding paid and positions liquidated in order of time; every open
+        stream has told of it.
+
+        Raises
+        ------
+        ConfigurationError
+            If the clock is not a `SandboxClock`, or that would be backwards.
+        """
+        clock = self._state.clock
+        if not isinstance(clock, SandboxClock):
+            raise ConfigurationError(
+                "this sandbox's clock cannot be changed", way_out="start it with a SandboxClock"
+            )
+        clock.set(ts_ms)
+        self._state.catch_up()
+
     def put_in_force(self, faults: FaultPlan) -> None:
         """Let this plan decide what goes wrong from now on; the numbers of its scripts count from here.
 

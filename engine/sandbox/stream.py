@@ -69,10 +69,13 @@ class Stream:
         self._is_stalled = False
         self._stalling: asyncio.Task[None] | None = None
         self._late: Message | None = None
+        self._moved = asyncio.Event()
 
     async def run(self) -> None:
         """Serve the connection until either side ends it."""
         await self._websocket.accept()
+        loop = asyncio.get_running_loop()
+        self._state.streams.opened(id(self), lambda: loop.call_soon_threadsafe(self._moved.set))
         pushing = asyncio.create_task(self._push())
         try:
             while True:
@@ -81,6 +84,7 @@ class Stream:
             # gone, or ended by this side: nothing more can be received
             pass
         finally:
+            self._state.streams.closed(id(self))
             for task in (pushing, self._stalling):
                 if task is not None:
                     task.cancel()
@@ -156,7 +160,10 @@ class Stream:
                 for feed, message in await run_in_threadpool(self._said, feeds, now_ms):
                     if self._feeds.get(str(message["topic"])) is feed:
                         await self._deliver(message)
-            await asyncio.sleep(_TICK_S)
+            self._state.streams.told(id(self), now_ms)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), _TICK_S)
+            self._moved.clear()
 
     def _said(self, feeds: Mapping[str, Feed], now_ms: int) -> list[tuple[Feed, Message]]:
         """Return what the feeds have to say, in the order in which it is sent."""
