@@ -50,11 +50,17 @@ def card(console: Console, data: Row) -> None:
                 ("System hash", data["system_hash"]),
                 ("Warm-up bars", warmup),
                 *([("Parameters", free)] if free else []),
+                *([("Lineage", _lineage(data["lineage"]))] if data["lineage"] else []),
             ]
         )
     )
     text = yaml.safe_dump(data["card"], sort_keys=False, default_flow_style=None, width=100)
     console.print(Text(text, style="cyan"), soft_wrap=True)
+
+
+def _lineage(told: Row) -> str:
+    parent = f"{told['parent_id']} {told['parent_version']}"
+    return f"from {parent}, trial {told['run_id'][:12]} on {told['symbol']}, {told['window']} UTC"
 
 
 def migration(console: Console, data: Row) -> None:

@@ -41,6 +41,19 @@ def sweeps_show(
     call("sweeps.show", arguments, _trials, as_json=as_json)
 
 
+@sweeps_app.command("adopt")
+def sweeps_adopt(
+    card: CardName,
+    trial: Annotated[str, typer.Option(metavar="RUN_ID", help="Of the trial; its first digits will do.")],
+    as_id: Annotated[
+        str | None, typer.Option("--as", metavar="ID", help="Of the new card, if not the family's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a card of a trial: a new version with its values, and with its lineage in the file."""
+    call("sweeps.adopt", {"card": card, "trial": trial, "as_id": as_id}, _adopted, as_json=as_json)
+
+
 def _sweeps(console: Console, data: dict[str, Any]) -> None:
     from rich.text import Text
 
@@ -87,6 +100,26 @@ def _trials(console: Console, data: dict[str, Any]) -> None:
     told = f"{number(data['counted'], 0)} sets were tried of {data['family']}: so many trials its gates count"
     console.print(Text(told, style="dim"))
     console.print(market_notice(data["market"]))
+
+
+def _adopted(console: Console, data: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    from engine.cli.tables import lines
+
+    lineage = data["lineage"]
+    console.print(Text(f"{data['card_id']} {data['card_version']}", style="bold"))
+    chosen = " ".join(f"{name}={value}" for name, value in data["parameters"].items())
+    rows = [
+        ("Values", chosen),
+        ("From", f"{lineage['parent_id']} {lineage['parent_version']}, trial {lineage['run_id'][:_DIGITS]}"),
+        ("Tried on", f"{lineage['symbol']}, {lineage['window']} UTC"),
+        ("System", data["system_hash"][:_DIGITS]),
+        ("File", data["file"]),
+    ]
+    lines(console, rows)
+    told = "A candidate like any other: `trade run {0}`, then `trade validate {0}`.".format(data["card_id"])
+    console.print(Text(told, style="dim"))
 
 
 def _days(window: tuple[int, int]) -> str:

@@ -138,7 +138,7 @@ def _space_of(source: YamlSource) -> ParameterSpace:
     problems += [p for p in card_problems(data) if not any(within(p.key_path, path) for path in stray)]
     if problems:
         raise source.error(problems)
-    space = ParameterSpace(source, known, blocks.constraints(), card_of(source, data))
+    space = ParameterSpace(source, known, blocks.constraints(), card_of(source, data), blocks.lineage)
     problems = space.range_problems(lambda card: card)
     if problems:
         raise source.error(problems)

@@ -18,6 +18,7 @@ from engine.idea_card.binding import Binder
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.findings import did_you_mean
 from engine.idea_card.frozen import freeze, to_plain
+from engine.idea_card.lineage import Lineage
 from engine.idea_card.parameter_constraints import Constraint
 from engine.idea_card.parameters import Parameter, whole_or_not
 from engine.idea_card.placeholders import PARAMETERS, filled, without_blocks
@@ -45,12 +46,15 @@ class ParameterSpace:
         What must hold of every set.
     card : IdeaCard
         The card of the defaults.
+    lineage : Lineage or None
+        Where the card comes from, if it was adopted from a sweep.
     """
 
     source: YamlSource
     parameters: Mapping[str, Parameter]
     constraints: tuple[Constraint, ...]
     card: IdeaCard
+    lineage: Lineage | None = None
 
     @property
     def defaults(self) -> Binding:

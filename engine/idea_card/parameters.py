@@ -32,6 +32,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from engine.idea_card.base import CardPart, Name
 from engine.idea_card.findings import Finding
 from engine.idea_card.frozen import FrozenDict, freeze, impure_values, to_plain
+from engine.idea_card.lineage import Lineage
 from engine.idea_card.parameter_constraints import Constraint, constraint_from, constraint_schema
 from engine.idea_card.plain_words import kind_of
 
@@ -141,7 +142,7 @@ class Parameter(CardPart):
 
 
 class ParameterBlocks(CardPart):
-    """The keys of a card file that are about parameters."""
+    """The keys of a card file that are about its parameters, and about where their values come from."""
 
     parameters: Annotated[
         dict[Name, Parameter],
@@ -153,6 +154,8 @@ class ParameterBlocks(CardPart):
         tuple[Annotated[Any, WithJsonSchema(constraint_schema())], ...], Field(strict=False)
     ] = ()
     """What must hold between parameters, as [fast, "<", slow]; sets that break it are left out."""
+    lineage: Lineage | None = None
+    """Where the card comes from, if it was adopted from a sweep; it changes nothing."""
 
     def constraints(self) -> tuple[Constraint, ...]:
         """Return the relations, read."""

@@ -17,8 +17,11 @@ PARAMETERS = "parameters"
 CONSTRAINTS = "parameter_constraints"
 """The card's list of relations between parameters."""
 
-BLOCKS = (PARAMETERS, CONSTRAINTS)
-"""The keys of a card file that are about parameters, and never reach the card itself."""
+LINEAGE = "lineage"
+"""The card's origin, where it was adopted from a sweep."""
+
+BLOCKS = (PARAMETERS, CONSTRAINTS, LINEAGE)
+"""The keys of a card file that are about parameters and origin, and never reach the card itself."""
 
 SCHEMA_VERSION = "schema_version"
 """The key of a card file that says which version of the card language it is written in."""
@@ -53,7 +56,7 @@ def placeholders(data: Any, where: Where = ()) -> Iterator[Placeholder]:
 
 
 def without_blocks(data: Any) -> Any:
-    """Return a card's data without what is about the file: the parameters, the version of the language."""
+    """Return a card's data without what is about the file: parameters, origin, version of the language."""
     if not isinstance(data, Mapping):
         return data
     return {key: item for key, item in data.items() if key not in (*BLOCKS, SCHEMA_VERSION)}

@@ -161,6 +161,26 @@ def scalars_of(text: str, name: str) -> list[Scalar]:
     return list(_scalars(_CardLoader(text).get_single_node(), ()))
 
 
+def spans_of(text: str, name: str) -> dict[tuple[str | int, ...], tuple[int, int]]:
+    """Return where the value of every key path stands: `text[start:end]`. Raises as `parse_yaml` does."""
+    parse_yaml(text, name)
+    return dict(_spans(_CardLoader(text).get_single_node(), ()))
+
+
+def _spans(
+    node: yaml.Node | None, where: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], tuple[int, int]]]:
+    if node is None:
+        return
+    yield where, (node.start_mark.index, node.end_mark.index)
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _spans(value, (*where, str(key.value)))
+    elif isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            yield from _spans(item, (*where, position))
+
+
 def _scalars(node: yaml.Node | None, where: tuple[str | int, ...]) -> Iterator[Scalar]:
     if isinstance(node, yaml.ScalarNode):
         yield Scalar(where, False, node.start_mark.index, node.end_mark.index)

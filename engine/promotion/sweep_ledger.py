@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS sweep_trials (
     sweep_id VARCHAR NOT NULL,
     search VARCHAR NOT NULL,
     family VARCHAR NOT NULL,
+    template VARCHAR NOT NULL,
     card_id VARCHAR NOT NULL,
     card_version VARCHAR NOT NULL,
     symbol VARCHAR NOT NULL,
@@ -55,7 +56,8 @@ CREATE TABLE IF NOT EXISTS sweep_trials (
 )
 """
 _SEARCH_COLUMNS = (
-    "sweep_id, search, family, card_id, card_version, symbol, timeframe, start_ms, end_ms, data_fingerprint"
+    "sweep_id, search, family, template, card_id, card_version, symbol, timeframe, start_ms, end_ms, "
+    "data_fingerprint"
 )
 _READ = f"""
 SELECT sequence, noted_at_ms, {_SEARCH_COLUMNS}, system_hash, run_id, parameters, {_METRIC_COLUMNS}
@@ -144,7 +146,7 @@ class SweepLedger:
             """
             SELECT first(sharpe ORDER BY end_ms - start_ms DESC, end_ms DESC, sequence DESC),
                    first(timeframe ORDER BY end_ms - start_ms DESC, end_ms DESC, sequence DESC)
-            FROM sweep_trials WHERE family = ? GROUP BY system_hash, symbol ORDER BY min(sequence)
+            FROM sweep_trials WHERE family = ? GROUP BY template, parameters, symbol ORDER BY min(sequence)
             """,
             [family],
         )

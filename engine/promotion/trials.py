@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 from engine.backtest.sweep_history import SweepHistory
 from engine.backtest.sweep_results import SetMetrics
+from engine.hashing import hash_of
 from engine.idea_card.parameter_space import Binding, ParameterSpace
+from engine.idea_card.placeholders import without_blocks
 from engine.timeframes import Timeframe
+
+_SAYS_NOTHING = ("id", "version", "description", "symbols", "promotion")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,8 @@ class Searched:
         How its sets were chosen: "grid", "random", "bayesian", "walk_forward" and so on.
     family : str
         Whose trials they are; see `family_of`.
+    template : str
+        What their card does apart from the values of its parameters; see `template_of`.
     card_id, card_version, symbol : str
     timeframe : Timeframe
         The exec timeframe.
@@ -34,6 +40,7 @@ class Searched:
     sweep_id: str
     search: str
     family: str
+    template: str
     card_id: str
     card_version: str
     symbol: str
@@ -68,7 +75,18 @@ class SweepSummary:
 
 def family_of(space: ParameterSpace) -> str:
     """Return whose trials those of a card are: its own id, or that of the first card in its lineage."""
-    return space.card.id
+    return space.card.id if space.lineage is None else space.lineage.family
+
+
+def template_of(space: ParameterSpace) -> str:
+    """Return the hash of what a card does apart from the values of its parameters.
+
+    The same set of the same template is one thing, whatever the card is called and which version it is: a
+    card that was adopted from another tries what was tried before. Thresholds of promotion change nothing of
+    what a set comes to.
+    """
+    data = without_blocks(space.source.data)
+    return hash_of({key: value for key, value in data.items() if key not in _SAYS_NOTHING})
 
 
 def searched_over(space: ParameterSpace, swept: SweepHistory, *, search: str, sweep_id: str) -> Searched:
@@ -79,6 +97,7 @@ def searched_over(space: ParameterSpace, swept: SweepHistory, *, search: str, sw
         sweep_id=sweep_id,
         search=search,
         family=family_of(space),
+        template=template_of(space),
         card_id=card.id,
         card_version=card.version,
         symbol=swept.history.symbol,

@@ -156,6 +156,7 @@ def show_card(asked: OneCard, context: ToolContext) -> dict[str, Any]:
             }
             for name, parameter in space.parameters.items()
         },
+        "lineage": space.lineage,
         "warmup_bars": {role: plan.warmup_bars(role) for role in plan.card.timeframes.roles()},
     }
 
@@ -166,7 +167,7 @@ def migrate_card(asked: CardToMigrate, context: ToolContext) -> dict[str, Any]:
     from engine.idea_card.migration import migrate_file, write_migrated
     from engine.strategies.card_plan import plan_card
 
-    path = _file_of(asked.card, context.settings)
+    path = file_of(asked.card, context.settings)
     migration = migrate_file(path)
     left: dict[str, CardError] = {}
     try:
@@ -192,8 +193,14 @@ def migrate_card(asked: CardToMigrate, context: ToolContext) -> dict[str, Any]:
     }
 
 
-def _file_of(name: str, settings: TradeSettings) -> Path:
-    """Return the file of a card that may be too old to load."""
+def file_of(name: str, settings: TradeSettings) -> Path:
+    """Return the file of a card, given by its id or by the file; the card may be too old to load.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such card.
+    """
     from engine.idea_card.yaml_source import read_yaml
 
     if name.endswith(YAML_ENDINGS):

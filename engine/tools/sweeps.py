@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from engine.errors import ConfigurationError
-from engine.tools.cards import find_space
+from engine.tools.cards import file_of, find_space
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import sweep_ledger
@@ -30,6 +30,14 @@ class WhichTrials(ToolInput):
     symbol: str | None = Field(None, description="only those on this symbol")
     by: str = Field("sharpe", description="the metric that says which are best")
     best: int = Field(10, ge=1, le=1000, description="how many")
+
+
+class WhatToAdopt(ToolInput):
+    """Which trial becomes a card."""
+
+    card: str = Field(description="the card that was swept: its id, or a YAML file")
+    trial: str = Field(description="the first digits of the trial's run id, six or more")
+    as_id: str | None = Field(None, description="id of the new card; none: the family's with the version")
 
 
 def list_sweeps(asked: WhichSweeps, context: ToolContext) -> dict[str, Any]:
@@ -71,6 +79,28 @@ def show_trials(asked: WhichTrials, context: ToolContext) -> dict[str, Any]:
     }
 
 
+def adopt_trial(asked: WhatToAdopt, context: ToolContext) -> dict[str, Any]:
+    """Write a new card that has the values of a trial as its defaults, with its lineage."""
+    from engine.promotion.adoption import adoption_of, write_adopted
+    from engine.promotion.trials import family_of
+    from engine.strategies.card_plan import load_plan
+
+    path, space = file_of(asked.card, context.settings), find_space(asked.card, context.settings)
+    trial = sweep_ledger(context.settings).trial(family_of(space), asked.trial)
+    adoption = adoption_of(path, trial, card_id=asked.as_id)
+    write_adopted(adoption)
+    plan = load_plan(adoption.file)
+    return {
+        "market": stored_market(context.settings),
+        "card_id": adoption.card_id,
+        "card_version": adoption.version,
+        "system_hash": plan.system_hash,
+        "file": adoption.file,
+        "parameters": trial.parameters,
+        "lineage": adoption.lineage,
+    }
+
+
 def trial_row(trial: Trial) -> dict[str, Any]:
     """Return a trial as plain data."""
     return {
@@ -96,6 +126,13 @@ def _family(card: str, context: ToolContext) -> str:
 
 
 TOOLS = (
+    ToolSpec(
+        "sweeps.adopt",
+        "Make a card of a trial: a file with its values as defaults, a version of its own, and its lineage.",
+        SideEffect.WRITE,
+        WhatToAdopt,
+        adopt_trial,
+    ),
     ToolSpec(
         "sweeps.list",
         "List the searches for parameters there were: which card, on what, how, how many trials, the best.",

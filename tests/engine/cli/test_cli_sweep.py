@@ -174,10 +174,36 @@ def test_a_bayesian_search_is_asked_for_again_with_more_trials_and_goes_on(synce
     assert "12 sets of a Bayesian search, 12 of them known before; the best by max drawdown" in result.stdout
 
 
-def test_every_trial_is_in_the_ledger_once(trade, synced, card, tmp_path):
-    """A ledger of its own, over the stored candles of the others."""
+@pytest.fixture
+def own(trade, synced, tmp_path):
+    """`trade` with a sweep ledger of its own, over a copy of the stored candles."""
     shutil.copytree(synced.environment["TRADE_DATA"], tmp_path / "data")
     (tmp_path / "data" / "sandbox" / "sweeps.duckdb").unlink(missing_ok=True)
+    return trade
+
+
+def test_a_winner_becomes_a_card(own, card):
+    swept = own.json("sweep", str(card), "-s", "BTCUSDT")["data"]
+    best = swept["best"][0]
+    shown = own("sweeps", "adopt", str(card), "--trial", best["run_id"][:12])
+    assert shown.exit_code == 0, shown.stderr
+    assert "band_reversion_v1_1_0 1.1.0" in shown.stdout
+    made = card.with_name("band_reversion_v1_1_0.yaml")
+    alone = own.json("backtest", str(made), "-s", "BTCUSDT")["data"]
+    assert {name: alone["metrics"][name] for name in best["metrics"]} == best["metrics"]
+    told = own("cards", "show", str(made)).stdout
+    assert f"from band_reversion 1.0.0, trial {best['run_id'][:12]} on BTCUSDT" in " ".join(told.split())
+    again = own("sweeps", "adopt", str(card), "--trial", best["run_id"])
+    assert again.exit_code == 1
+    assert "band_reversion_v1_1_0 has these values already" in " ".join(again.stderr.split())
+    for trial, told in (("123", "trade sweeps show"), ("0123456789ab", "no trial has a run id")):
+        refused = own("sweeps", "adopt", str(card), "--trial", trial)
+        assert refused.exit_code == 1
+        assert told in " ".join(refused.stderr.split())
+
+
+def test_every_trial_is_in_the_ledger_once(own, card):
+    trade = own
     arguments = ("sweep", str(card), "-s", "BTCUSDT")
     drawn = trade.json(*arguments, "--search", "random", "--trials", "3")["data"]
     assert (drawn["new_trials"], drawn["family"]) == (3, "band_reversion")

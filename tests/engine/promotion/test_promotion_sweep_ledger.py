@@ -24,6 +24,7 @@ GRID = Searched(
     sweep_id="first",
     search="grid",
     family="crossing",
+    template="t",
     card_id="crossing",
     card_version="1.0.0",
     symbol="BTCUSDT",
