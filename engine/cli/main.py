@@ -29,6 +29,8 @@ from engine.cli.data import data_app
 from engine.cli.exit_codes import ExitCode, told
 from engine.cli.features import docs, features_app
 from engine.cli.gates import gate, gates
+from engine.cli.live import live_app
+from engine.cli.promotions import promote, promotions_app, why
 from engine.cli.sweeps import sweeps_app
 from engine.cli.tools import mcp_app, tools_app
 from engine.cli.universe import universe_app
@@ -60,6 +62,10 @@ app.command()(docs)
 app.command()(gate)
 app.command()(gates)
 app.add_typer(data_app, name="data")
+app.add_typer(promotions_app, name="promotions")
+app.command()(promote)
+app.command()(why)
+app.add_typer(live_app, name="live")
 app.add_typer(tools_app, name="tools")
 app.add_typer(mcp_app, name="mcp")
 
@@ -231,18 +237,6 @@ def report(
     from engine.cli import tables
 
     call("report.show", {"card": card, "symbol": symbol}, tables.reports, as_json=as_json)
-
-
-@app.command()
-def promotions(
-    card: OptionalCard = None,
-    every: Annotated[bool, typer.Option("--all", help="The whole ledger, not only the latest.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """List the promotion decisions of the ledger, with the gate that refused."""
-    from engine.cli import tables
-
-    call("promotions.list", {"card": card, "every": every}, tables.promotions, as_json=as_json)
 
 
 @app.command()

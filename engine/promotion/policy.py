@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from engine.errors import CorruptData
 from engine.gates.base import GateResult
@@ -15,6 +15,9 @@ from engine.hashing import hash_of
 from engine.idea_card.promotion_policy import PromotionPolicy
 from engine.metrics.compute import Metrics
 from engine.timeframes import Timeframe
+
+if TYPE_CHECKING:
+    from engine.backtest.result import BacktestResult
 
 
 class Stage(StrEnum):
@@ -186,4 +189,23 @@ def decide(
         refused_by=refused_by,
         decided_at_ms=decided_at_ms,
         lowers=policy.lower_on_refusal,
+    )
+
+
+def decide_run(
+    result: BacktestResult, metrics: Metrics, policy: PromotionPolicy, *, decided_at_ms: int
+) -> PromotionDecision:
+    """Decide as `decide` does, on a run and its metrics."""
+    return decide(
+        card_id=result.card_id,
+        card_version=result.card_version,
+        system_hash=result.system_hash,
+        symbol=result.symbol,
+        timeframe=result.exec_timeframe,
+        run_id=result.run_id,
+        data_fingerprint=result.data_fingerprint,
+        engine_version=result.engine_version,
+        metrics=metrics,
+        policy=policy,
+        decided_at_ms=decided_at_ms,
     )

@@ -56,7 +56,7 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     from engine.backtest.measure import measure
     from engine.backtest.runner import run_card
     from engine.metrics.tags import tag_breakdown
-    from engine.promotion.policy import decide
+    from engine.promotion.policy import decide_run
     from engine.reports.html import write_report
 
     start_ms, end_ms = asked_window(asked.start, asked.end)
@@ -66,19 +66,7 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     result = run_card(plan, asked.symbol, market_store(context.settings), start_ms=start_ms, end_ms=end_ms)
     context.progress.advance("backtest", note="simulated")
     metrics = measure(result)
-    decision = decide(
-        card_id=result.card_id,
-        card_version=result.card_version,
-        system_hash=result.system_hash,
-        symbol=result.symbol,
-        timeframe=result.exec_timeframe,
-        run_id=result.run_id,
-        data_fingerprint=result.data_fingerprint,
-        engine_version=result.engine_version,
-        metrics=metrics,
-        policy=plan.card.promotion,
-        decided_at_ms=context.now_ms(),
-    )
+    decision = decide_run(result, metrics, plan.card.promotion, decided_at_ms=context.now_ms())
     context.progress.advance("backtest", note="measured")
     name = f"{result.symbol}_{result.exec_timeframe}_{result.run_id[:_RUN_DIGITS]}"
     folder = UPath(context.settings.artifacts_uri) / RUNS_FOLDER / result.card_id / name

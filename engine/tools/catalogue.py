@@ -23,8 +23,10 @@ from engine.tools import (
     explain,
     features,
     gates,
+    live,
     portfolio,
     project,
+    promote,
     promotions,
     reports,
     strategies,
@@ -45,8 +47,8 @@ def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
     rooms = (
-        backtest, cards, data, data_files, data_heal, data_quality, explain, features, gates, portfolio,
-        project, promotions, reports, strategies, sweep, sweeps, universe, validation,
+        backtest, cards, data, data_files, data_heal, data_quality, explain, features, gates, live, portfolio,
+        project, promote, promotions, reports, strategies, sweep, sweeps, universe, validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

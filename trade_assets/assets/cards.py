@@ -25,7 +25,7 @@ from engine.features.schemas import feature_frame_schema
 from engine.market_data.instruments import InstrumentRules
 from engine.market_data.schemas import validate
 from engine.metrics.compute import Metrics
-from engine.promotion.policy import PromotionDecision, decide
+from engine.promotion.policy import PromotionDecision, decide_run
 from engine.reports.pictures import equity_png
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe, format_utc
@@ -155,19 +155,7 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
                 way_out="materialize the metrics again",
             )
         figures = Metrics.from_plain(measured["metrics"])
-        decision = decide(
-            card_id=card.id,
-            card_version=card.version,
-            system_hash=plan.system_hash,
-            symbol=work.partition.symbol,
-            timeframe=work.partition.timeframe,
-            run_id=backtest.run_id,
-            data_fingerprint=backtest.data_fingerprint,
-            engine_version=backtest.engine_version,
-            metrics=figures,
-            policy=card.promotion,
-            decided_at_ms=work.resources.clock.now_ms(),
-        )
+        decision = decide_run(backtest, figures, card.promotion, decided_at_ms=work.resources.clock.now_ms())
         # The same evidence decided again gives the decision that stands, with its own time.
         decision = work.resources.promotion_database.ledger().append(decision).decision
         market = market_of(raw["source"])

@@ -1,0 +1,108 @@
+"""How decisions on promotion, and the reasons for them, look on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from engine.cli.screen import failure, market_notice
+from engine.cli.tables import Row, new_table, verdict
+from engine.timeframes import format_utc
+
+
+def promotions(console: Console, data: Row) -> None:
+    """Show decisions of the ledger, and where each card stands."""
+    table = new_table("No", "Decided (UTC)", "Card", "Symbol", "TF", "Stage", right=["No"])
+    table.add_column("Decision")
+    for decision in data["decisions"]:
+        table.add_row(
+            str(decision["sequence"]),
+            _moment(decision["decided_at_ms"]),
+            decision["card_id"],
+            decision["symbol"],
+            decision["timeframe"],
+            decision["stage"],
+            verdict(decision["decision"], decision["refused_by"]),
+        )
+    if data["decisions"]:
+        console.print(table)
+        standings = new_table("Card", "Symbol", "TF", "Stands at", title="Where they stand")
+        for stands in data["standings"]:
+            standings.add_row(stands["card_id"], stands["symbol"], stands["timeframe"], stands["stage"])
+        console.print(standings)
+    else:
+        console.print("Nothing has been decided yet. `trade run CARD` leads to a decision.")
+    console.print(market_notice(data["market"]))
+
+
+def moved(console: Console, data: Row) -> None:
+    """Show what was decided on each symbol, by which gates, and where the card stands now."""
+    for decision in data["decisions"]:
+        head = (
+            f"{data['card_id']} {data['card_version']} on {decision['symbol']} {decision['timeframe']}, "
+            f"{decision['stage']}: "
+        )
+        console.print(Text.assemble((head, "bold"), verdict(decision["decision"], decision["refused_by"])))
+        _gates(console, decision["gates"])
+        went = decision["stood_at"], decision["stands_at"]
+        stands = f"stays at {went[1]}" if went[0] == went[1] else f"{went[0]} -> {went[1]}"
+        console.print(Text(f"Row {decision['sequence']} of the ledger; {stands}.", style="dim"))
+    for failed in data["failed"]:
+        console.print(failure(f"{failed['symbol']}: {failed['error']}", failed["way_out"]), soft_wrap=True)
+    console.print(market_notice(data["market"]))
+
+
+def why(console: Console, data: Row) -> None:
+    """Show where a card stands on each symbol, every gate of each stage, and what has changed."""
+    name = f"{data['card_id']} {data['card_version']}, system {data['system_hash'][:12]}"
+    console.print(Text(name, style="bold"))
+    for standing in data["standings"]:
+        head = f"\n{standing['symbol']} {standing['timeframe']} stands at {standing['stage']}"
+        console.print(Text(head, style="bold"))
+        for note in standing["notes"]:
+            console.print(Text(note, style="yellow"))
+        for stage in standing["stages"]:
+            _stage(console, stage)
+        console.print(Text.assemble(("Next  ", "bold green"), standing["next_step"]), soft_wrap=True)
+    console.print(market_notice(data["market"]))
+
+
+def _stage(console: Console, stage: Row) -> None:
+    of = "" if stage["is_current"] else f", of an earlier system ({stage['system_hash'][:12]})"
+    said = f" by {stage['decided_by']}: {stage['reason']}" if stage.get("decided_by") else ""
+    console.print(
+        Text.assemble(
+            (f"{stage['stage']}, row {stage['sequence']}, {_moment(stage['decided_at_ms'])} UTC{of}: ", ""),
+            verdict(stage["decision"], stage["refused_by"]),
+            said,
+        )
+    )
+    _gates(console, stage["gates"])
+    if stage["changes"]:
+        console.print(Text("Changed since the decision before:", style="dim"))
+        for change in stage["changes"]:
+            console.print(Text(f"  {change}", style="dim"))
+
+
+def _gates(console: Console, gates: Sequence[Row]) -> None:
+    """Show every gate with its finding, and below them the remedies of those that refused."""
+    if not gates:
+        return
+    table = new_table("Verdict", "Gate", "Finding")
+    table.columns[2].no_wrap = False
+    for gate in gates:
+        passed = Text("passed", style="green") if gate["passed"] else Text("refused", style="red")
+        table.add_row(passed, gate["gate"], gate["summary"])
+    console.print(table)
+    for gate in gates:
+        for violation in gate["violations"]:
+            remedy = Text.assemble(
+                (f"{gate['gate']}: ", "bold"), f"{violation['what']}. {violation['remedy']}"
+            )
+            console.print(remedy, style="dim")
+
+
+def _moment(ts_ms: int) -> str:
+    return format_utc(ts_ms)[:16]
