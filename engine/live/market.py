@@ -1,4 +1,4 @@
-"""The market a run has seen: every series from where its warm-up starts, growing by one closed candle at a time.
+"""The market a run has seen: every series from where its warm-up starts, growing by closed candles.
 
 A series starts once and never moves its start: an indicator that remembers all bars then has the same value,
 to the bit, whenever it is computed anew over the same candles.

@@ -12,13 +12,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from engine.backtest.candles import Candles
 from engine.backtest.parquet import frame_from_parquet, frame_to_parquet
@@ -126,6 +128,52 @@ class RunFolder:
         """Whether the run was ever started."""
         return (self.path / _RUN).exists()
 
+    def is_running(self) -> bool:
+        """Whether a process has it open."""
+        if not self._lock_path.exists():
+            return False
+        lock = FileLock(self._lock_path, timeout=0)
+        try:
+            with lock:
+                return False
+        except Timeout:
+            return True
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes out of the run.
+
+        Raises
+        ------
+        ConfigurationError
+            If one has it open.
+        """
+        try:
+            with FileLock(self._lock_path, timeout=0):
+                self._stop_path.unlink(missing_ok=True)
+                yield
+        except Timeout:
+            raise ConfigurationError(
+                f"the run {self.path.name} is going on already",
+                way_out="look at it (trade live status), or end it (trade live stop)",
+            ) from None
+
+    def request_stop(self) -> None:
+        """Ask the process that has it open to end."""
+        self._stop_path.touch()
+
+    def stop_requested(self) -> bool:
+        """Whether it was asked to end since it was opened."""
+        return self._stop_path.exists()
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def _stop_path(self) -> Path:
+        return self.path / "stop"
+
     def create(self, identity: RunIdentity, markets: Mapping[str, SymbolMarket]) -> None:
         """Write what the run is and what it knows; all of it, or nothing."""
         making = self.path.with_name(f".{self.path.name}.{os.getpid()}")
@@ -163,7 +211,7 @@ class RunFolder:
         )
 
     def markets(self) -> dict[str, SymbolMarket]:
-        """Return each symbol's market as it was before the first bar. Raises CorruptData as `identity` does."""
+        """Return each symbol's market as it was before the first bar. Raises as `identity` does."""
         plain = self._read()
         return {
             symbol: self._market(InstrumentRules.from_plain(plain["instruments"][symbol]), timeframes)
@@ -203,6 +251,12 @@ class RunFolder:
         if plain.get("format") != FORMAT:
             raise CorruptData(f"{file} is of format {plain.get('format')}, not {FORMAT}", way_out=_WAY_OUT)
         return dict(plain)
+
+
+def run_folders(root: Path) -> list[RunFolder]:
+    """Return the runs below a folder, shadow, demo and live ones, by mode and name."""
+    found = [RunFolder(path) for mode in RunMode for path in sorted((root / mode.value).glob("*"))]
+    return [folder for folder in found if folder.exists]
 
 
 _WAY_OUT = "move the run's folder away, and start the run anew"

@@ -7,7 +7,8 @@ called once a minute. Time is an argument. So a day can be run in a second, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from engine.backtest.history import History
 from engine.errors import ConfigurationError, CorruptData, DataError
@@ -20,6 +21,36 @@ from engine.live.run_folder import RunFolder
 from engine.market_data.market_client import MarketDataClient
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import format_utc
+
+
+@dataclass(frozen=True)
+class LegStanding:
+    """How a leg stands.
+
+    Attributes
+    ----------
+    direction : int
+        1 in a long, -1 in a short, 0 while flat.
+    equity_usdt, pnl_usdt : float
+        Of what it trades with, and what it has made since the run began.
+    position : dict or None
+        As in the journal.
+    order : dict or None
+        The entry that waits.
+    fills, rejects : int
+        Since the run began.
+    stopped : str or None
+        Why it does not trade any more.
+    """
+
+    direction: int
+    equity_usdt: float
+    pnl_usdt: float
+    position: dict[str, Any] | None
+    order: dict[str, Any] | None
+    fills: int
+    rejects: int
+    stopped: str | None
 
 
 class Leg(Protocol):
@@ -50,6 +81,10 @@ class Leg(Protocol):
 
     def restored(self, now_ms: int) -> None:
         """Finish what was under way when the journal ended."""
+        ...
+
+    def standing(self) -> LegStanding:
+        """Return how it stands."""
         ...
 
 

@@ -15,6 +15,7 @@ from engine.errors import ConfigurationError, DataError
 from engine.live.decider import Decision
 from engine.live.journal import Journal, JournalEntry, JournalKind
 from engine.live.market import SymbolMarket
+from engine.live.runner import LegStanding
 from engine.sim.contract import contract_of, tiers_of
 from engine.sim.exchange import SimulatedExchange
 from engine.sim.exchange_views import Bar, Position, bar_rows
@@ -161,6 +162,25 @@ class ShadowLeg:
     def restored(self, now_ms: int) -> None:
         """Do nothing more: the candles that follow bring the rest."""
 
+    def standing(self) -> LegStanding:
+        """Return how it stands, as of the last close."""
+        exchange = self._exchange
+        position, order = exchange.position, exchange.resting_order
+        starting = float(self.plan.card.account.starting_equity_usdt)
+        stop = exchange.stop_reason
+        return LegStanding(
+            direction=0 if position is None else int(position.direction),
+            equity_usdt=exchange.equity,
+            pnl_usdt=exchange.equity - starting,
+            position=None if position is None else position_to_plain(position),
+            order=None
+            if order is None
+            else {"side": order.side.name.lower(), "price": order.price, "size": order.size},
+            fills=len(exchange.fills),
+            rejects=sum(exchange.rejects.values()),
+            stopped=None if stop is StopReason.NONE else stop.name.lower(),
+        )
+
     def _write(self, kind: JournalKind, data: Mapping[str, Any], now_ms: int) -> None:
         if self._journal is not None:
             self._journal.append(JournalEntry(now_ms, kind, self.card_id, self.symbol, data))
@@ -182,8 +202,8 @@ class ShadowLeg:
         """
         if decision.ts_close != self.next_close:
             raise DataError(
-                f"card {self.card_id} on {self.symbol} decides at {format_utc(self.next_close)} next, and was "
-                f"given a decision of {format_utc(decision.ts_close)}",
+                f"card {self.card_id} on {self.symbol} decides at {format_utc(self.next_close)} next, and "
+                f"was given a decision of {format_utc(decision.ts_close)}",
                 way_out="hand over every close, one after the other",
             )
         timeframe, finer = self.plan.card.timeframes.exec, self.plan.card.timeframes.detail
@@ -252,8 +272,8 @@ def refuse_strategy(plan: CardPlan) -> None:
     """
     if plan.strategy is not None:
         raise ConfigurationError(
-            f"card {plan.card.id} takes its signals from {plan.strategy.name} in Python, and the runner decides "
-            "by conditions only: a strategy's own state could not be brought back after a crash",
+            f"card {plan.card.id} takes its signals from {plan.strategy.name} in Python, and the runner "
+            "decides by conditions only: a strategy's own state could not be brought back after a crash",
             way_out="write its rules as conditions under signal_rules",
         )
 

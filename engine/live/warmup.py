@@ -2,12 +2,12 @@
 
 How far back is far enough depends on what remembers:
 
-| memory of an indicator | bars before the first decision                                                     |
-|------------------------|-------------------------------------------------------------------------------------|
-| its window             | the declared warm-up                                                                |
-| all bars, fading       | the declared warm-up and 40 times the longest fading one's: what lies before that   |
-|                        | weighs less than 1e-16 of the value where a step weighs 1 / length or more          |
-| all bars, for good     | everything from the first day that is synced (`TRADE_HISTORY_START`)                |
+| memory of an indicator | bars before the first decision                                                  |
+|------------------------|---------------------------------------------------------------------------------|
+| its window             | the declared warm-up                                                            |
+| all bars, fading       | the declared warm-up and 40 times the longest fading one's: what lies before    |
+|                        | weighs less than 1e-16 of the value where a step weighs 1 / length or more      |
+| all bars, for good     | everything from the first day that is synced (`TRADE_HISTORY_START`)            |
 
 Against a backtest that starts elsewhere values then differ by rounding only (a relative 1e-9 is allowed for);
 against one over the same candles, which is what parity compares with, they do not differ at all.
