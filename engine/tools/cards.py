@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from engine.errors import CardError, ConfigurationError
 from engine.settings import TradeSettings
+from engine.tools.file_access import FileUse
 from engine.tools.plain import to_plain
 from engine.tools.registry import NoInput, SideEffect, ToolContext, ToolInput, ToolSpec
 
@@ -37,7 +38,7 @@ class OneCard(ToolInput):
 class CardToMigrate(ToolInput):
     """Which card to bring forward to the present version of the card language."""
 
-    card: str = Field(description="its id, or a YAML file")
+    card: Annotated[str, FileUse.WRITE] = Field(description="its id, or a YAML file")
     write: bool = Field(False, description="write the file; else the change is shown only")
 
 

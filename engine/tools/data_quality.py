@@ -31,7 +31,7 @@ class WhatToList(ToolInput):
     """Which lines, from the newest."""
 
     symbols: tuple[str, ...] = Field((), description="symbols; none: all")
-    limit: int = Field(50, ge=1, description="the newest so many")
+    limit: int = Field(50, ge=1, le=10_000, description="the newest so many")
 
 
 class WhatToJournal(WhatToList):

@@ -5,7 +5,7 @@ cards to read, and its data and its cards to write: a tool called by it can neit
 a file where something runs it.
 
 Where an argument is a file is told by its type: a `Path` that may be written, unless it is marked with
-`FileUse.READ`; text that names an IdeaCard counts as a file to read when it ends like one.
+`FileUse.READ`; text that ends like the file of an IdeaCard, which is read unless it is marked otherwise.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _files(asked: BaseModel) -> Iterator[tuple[str, Path, FileUse]]:
         for value in _values(getattr(asked, name)):
             if isinstance(value, Path):
                 yield name, value, uses[0] if uses else FileUse.WRITE
-            elif isinstance(value, str) and (uses or value.lower().endswith(CARD_ENDINGS)):
+            elif isinstance(value, str) and value.lower().endswith(CARD_ENDINGS):
                 yield name, Path(value), uses[0] if uses else FileUse.READ
 
 
