@@ -26,6 +26,8 @@ from engine.timeframes import HOUR_MS, Timeframe
 
 # A candle that has closed this very moment may still be served unfinished.
 _SETTLES_MS = 2_000
+# What is stamped with a full hour is there to be asked for soon after it.
+_PUBLISHED_MS = 60_000
 _INTEREST_TIMEFRAME = Timeframe.H1
 
 
@@ -57,7 +59,7 @@ class Intake:
         self.market = market
         self._client, self._journal = client, journal
         self._with_marks, self._with_funding = with_marks, with_funding
-        self._funding_asked_ms = 0
+        self._asked_ms = 0
 
     def topics(self) -> dict[CandleTopic, int]:
         """Return what to subscribe to, each with the opening time of the first candle that is wanted."""
@@ -121,22 +123,23 @@ class Intake:
         """
         if not self._with_funding and self.market.open_interest is None:
             return
-        if self._funding_asked_ms // HOUR_MS == ts_close // HOUR_MS and self._funding_asked_ms % HOUR_MS:
+        if HOUR_MS * (ts_close // HOUR_MS) <= self._asked_ms - _PUBLISHED_MS:
             return
+        until = max(ts_close, now_ms) + 1
         if self._with_funding:
             known = self.market.funding
             first = int(known.ts[-1]) + 1 if len(known) else ts_close - HOUR_MS
-            events = self._client.funding(self.market.symbol, first, ts_close + 1)
+            events = self._client.funding(self.market.symbol, first, until)
             if len(events):
                 self._settle(self.market.settle(self._priced(events)), now_ms)
         interest = self.market.open_interest
         if interest is not None:
             first = int(interest.ts[-1]) + 1 if len(interest) else ts_close - HOUR_MS
-            rows = self._client.open_interest(self.market.symbol, _INTEREST_TIMEFRAME, first, ts_close + 1)
+            rows = self._client.open_interest(self.market.symbol, _INTEREST_TIMEFRAME, first, until)
             new = self.market.note_open_interest(stamped(rows, OPEN_INTEREST))
             if len(new):
                 self._write({"open_interest": [new.ts.tolist(), new.values.tolist()]}, now_ms)
-        self._funding_asked_ms = ts_close
+        self._asked_ms = until - 1
 
     @staticmethod
     def restore_into(market: SymbolMarket, plain: Mapping[str, Any]) -> None:
