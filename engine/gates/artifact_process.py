@@ -54,7 +54,8 @@ class ProcessSettings:
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables of the process."""
-        wanted = {"PYTHONHASHSEED": str(self.hash_seed), "PYTHONPATH": str(_PROJECT)}
+        paths = [str(_PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        wanted = {"PYTHONHASHSEED": str(self.hash_seed), "PYTHONPATH": os.pathsep.join(paths)}
         if self.threads is not None:
             names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_NUM_THREADS")
             wanted |= dict.fromkeys(names, str(self.threads))
