@@ -33,6 +33,7 @@ from mcp_types import (
 )
 
 from engine.errors import TradeError
+from engine.tools.cost import CostScale
 from engine.tools.mcp.guide import guide
 from engine.tools.mcp.permissions import Permissions, by_wire_name, wire_name
 from engine.tools.mcp.progress import RemoteProgress, Step
@@ -126,14 +127,9 @@ class McpFace:
 def build_server(face: McpFace) -> Server[dict[str, Any]]:
     """Return a server over `face`; what runs it decides how it is reached.
 
-    Calls run in threads, so that a long one leaves the server free. What trades never waits for anything but
-    another that trades; what writes goes one by one; some that read go side by side.
+    Calls run in threads, so that a long one leaves the server free.
     """
-    lanes = {
-        SideEffect.TRADE: anyio.CapacityLimiter(1),
-        SideEffect.WRITE: anyio.CapacityLimiter(1),
-    }
-    reading = anyio.CapacityLimiter(_READERS)
+    lanes = _Lanes()
 
     async def list_tools(
         _context: ServerRequestContext[dict[str, Any]], _asked: PaginatedRequestParams | None
@@ -143,12 +139,11 @@ def build_server(face: McpFace) -> Server[dict[str, Any]]:
     async def call_tool(
         context: ServerRequestContext[dict[str, Any]], asked: CallToolRequestParams
     ) -> CallToolResult:
-        spec = by_wire_name(face.registry).get(wire_name(asked.name))
-        lane = reading if spec is None else lanes.get(spec.side_effect, reading)
 
         def run(progress: RemoteProgress) -> ToolResult:
             return face.call(asked.name, asked.arguments or {}, progress)
 
+        lane = lanes.of(by_wire_name(face.registry).get(wire_name(asked.name)))
         return _answer(await _watched(run, context.session.report_progress, lane))
 
     async def list_resources(
@@ -177,6 +172,27 @@ def build_server(face: McpFace) -> Server[dict[str, Any]]:
         on_list_resources=list_resources,
         on_read_resource=read_resource,
     )
+
+
+class _Lanes:
+    """Who waits for whom: what writes goes one by one, some that read go side by side.
+
+    What trades goes one by one within its category: orders wait for orders, and a panic waits for no order.
+    What runs until it is stopped keeps nobody waiting.
+    """
+
+    def __init__(self) -> None:
+        self._reading = anyio.CapacityLimiter(_READERS)
+        self._changing: dict[str, anyio.CapacityLimiter] = {}
+
+    def of(self, spec: ToolSpec[Any] | None) -> anyio.CapacityLimiter:
+        """Return the lane of a tool; of one that is not there, that of those that read."""
+        if spec is None or not spec.needs_consent:
+            return self._reading
+        if spec.cost.scale is CostScale.UNTIL_STOPPED:
+            return anyio.CapacityLimiter(1)
+        lane = spec.category if spec.side_effect is SideEffect.TRADE else spec.side_effect.value
+        return self._changing.setdefault(lane, anyio.CapacityLimiter(1))
 
 
 async def _watched(
