@@ -25,6 +25,7 @@ from engine.sandbox.running import FrozenClock, SandboxServer
 from engine.settings import PROJECT_ROOT, TradeSettings
 from engine.timeframes import parse_utc
 from engine.tools.catalogue import full_registry
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.mcp.permissions import Permissions, wire_name
 from engine.tools.mcp.server import McpFace, build_server
 from engine.tools.registry import NoInput, SideEffect, ToolContext, ToolRegistry, ToolSpec
@@ -359,32 +360,38 @@ def test_a_cancelled_call_stops_at_its_next_step(context):
     assert noticed == ["CallCancelled"]
 
 
-def test_what_trades_does_not_wait_for_what_reads(context):
+def test_a_panic_waits_for_nothing_else(context):
     registry = ToolRegistry()
     release = threading.Event()
-    for number in range(6):
-        registry.register(
-            ToolSpec(
-                f"slow.{number}",
-                "Wait.",
-                SideEffect.WRITE,
-                NoInput,
-                lambda _asked, _context: release.wait(30),
-            )
-        )
+
+    def wait(_asked, _context):
+        release.wait(30)
+
+    endless = ToolCost(CostScale.UNTIL_STOPPED, "time")
+    waiting = [
+        ToolSpec("panic.run", "Run.", SideEffect.TRADE, NoInput, wait, endless),
+        ToolSpec("orders.place", "Order.", SideEffect.TRADE, NoInput, wait),
+        *(ToolSpec(f"write.{number}", "Write.", SideEffect.WRITE, NoInput, wait) for number in range(3)),
+        *(ToolSpec(f"read.{number}", "Read.", SideEffect.READ, NoInput, wait) for number in range(6)),
+    ]
+    for spec in waiting:
+        registry.register(spec)
     registry.register(
         ToolSpec("panic.now", "Stop.", SideEffect.TRADE, NoInput, lambda _asked, _context: release.set())
     )
 
     async def use(client):
         async with anyio.create_task_group() as group:
-            for number in range(6):
-                group.start_soon(client.call_tool, f"slow_{number}")
+            for spec in waiting:
+                group.start_soon(client.call_tool, wire_name(spec.name))
+            await anyio.sleep(0.1)
             answer = await client.call_tool("panic_now")
         return answer
 
     everything = Permissions(allow_writes=True, allow_trading=True)
-    assert not in_process(registry, context, use, everything).is_error
+    answer = in_process(registry, context, use, everything)
+    assert not answer.is_error
+    assert call(answer)["elapsed_ms"] < 1_000
 
 
 def test_an_answer_that_is_too_long_is_told_and_not_sent(context):
