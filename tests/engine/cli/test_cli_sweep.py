@@ -177,8 +177,8 @@ def test_a_bayesian_search_is_asked_for_again_with_more_trials_and_goes_on(synce
 @pytest.fixture
 def own(trade, synced, tmp_path):
     """`trade` with a sweep ledger of its own, over a copy of the stored candles."""
-    shutil.copytree(synced.environment["TRADE_DATA"], tmp_path / "data")
-    (tmp_path / "data" / "sandbox" / "sweeps.duckdb").unlink(missing_ok=True)
+    without = shutil.ignore_patterns("sweeps*")
+    shutil.copytree(synced.environment["TRADE_DATA"], tmp_path / "data", ignore=without)
     return trade
 
 
