@@ -24,6 +24,9 @@ from engine.timeframes import DAY_MS
 
 Answer = dict[str, Any]
 
+_SHORTEST_ABSENCE_S = 3
+_LONGEST_ABSENCE_S = 300
+
 
 def positions(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:
     """Return the position of a symbol, flat or not, or all that a settle coin holds."""
@@ -127,6 +130,25 @@ def information(state: AccountState, parameters: Parameters, quotes: Quotes) -> 
         "isMasterTrader": False,
         "spotHedgingStatus": "OFF",
     }
+
+
+def protection(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:
+    """Set after how many seconds of absence the orders are cancelled (disconnect-cancel-all)."""
+    del quotes
+    window = str(parameters.get("timeWindow", ""))
+    if not window.isdecimal() or not _SHORTEST_ABSENCE_S <= int(window) <= _LONGEST_ABSENCE_S:
+        raise parameter_error("params error: timeWindow is invalid")
+    state.dcp_window_s = int(window)
+    return {}
+
+
+def protection_set(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:  # noqa: ARG001
+    """Return whether the orders are protected against absence."""
+    window = state.dcp_window_s
+    infos = (
+        [] if window is None else [{"product": "DERIVATIVES", "dcpStatus": "ON", "timeWindow": str(window)}]
+    )
+    return {"dcpInfos": infos}
 
 
 def margin_mode(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:

@@ -52,7 +52,11 @@ class AccountState:
     margin_mode : str
         Bybit's word; the sandbox reckons in isolated margin only.
     dcp_window_s : int, optional
-        After so many seconds without a private connection all orders are cancelled.
+        After so many seconds without a watched private connection the orders are cancelled.
+    watched_connections : int
+        How many private connections subscribe to the topic of that protection.
+    gone_since_ms : int, optional
+        Since when there is none of them left, where there was one.
     """
 
     key: str
@@ -62,6 +66,8 @@ class AccountState:
     margin_mode: str = "ISOLATED_MARGIN"
     mode_updated_ms: int = 0
     dcp_window_s: int | None = None
+    watched_connections: int = 0
+    gone_since_ms: int | None = None
     positions: dict[str, Position] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     open_orders: dict[str, Order] = field(default_factory=dict)

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from engine.errors import ConfigurationError
 from engine.sandbox.clock import Clock
 from engine.sandbox.private.account_state import STARTING_BALANCE_USDT, AccountState
+from engine.sandbox.private.ending import cancel_for_absence, settle_delisted
 from engine.sandbox.private.executing import pay_funding
 from engine.sandbox.private.matching import next_event, settle_moment, symbols_at_work
 from engine.sandbox.private.quotes import Quotes
@@ -26,13 +27,13 @@ _FIRST_USER_ID = 100_001
 
 @dataclass(frozen=True)
 class _Event:
-    """Something that happens: at `ts_ms` prices reach something, or funding settles at `rate`."""
+    """Something that happens to an account; of one moment, what has the lower rank comes first."""
 
     ts_ms: int
     rank: int
     key: str
     symbol: str
-    rate: Decimal | None = None
+    do: Callable[[Quotes], None]
 
 
 class PrivateDesk:
@@ -78,6 +79,16 @@ class PrivateDesk:
             self._accounts[key] = AccountState(key, user_id, cash=balance_usdt)
             return self._accounts[key]
 
+    def watch(self, key: str, connections: int) -> None:
+        """Count connections whose client is watched, 1 for a new one, -1 for one that is gone.
+
+        When the last is gone, its absence begins.
+        """
+        with self.at_now() as quotes:
+            state = self._accounts[key]
+            state.watched_connections += connections
+            state.gone_since_ms = quotes.now_ms if state.watched_connections == 0 else None
+
     def secret_of(self, key: str) -> str | None:
         """Return the secret of a key; None if nobody has it."""
         return self._secrets.get(key)
@@ -106,7 +117,7 @@ class PrivateDesk:
                 self._look_at(market)
             while (event := self._next_event(ts_ms)) is not None:
                 self._now_ms = event.ts_ms
-                self._happen(event)
+                event.do(self._quotes(event.ts_ms))
             self._now_ms = max(self._now_ms, ts_ms)
 
     def _look_at(self, market: Market) -> None:
@@ -122,27 +133,32 @@ class PrivateDesk:
         events = [
             event
             for key, state in self._accounts.items()
-            for symbol in symbols_at_work(state)
-            for event in self._events_of(key, state, symbol, to_ms)
+            for events_of in (
+                self._absence_of(key, state),
+                *(self._events_of(key, state, symbol, to_ms) for symbol in symbols_at_work(state)),
+            )
+            for event in events_of
+            if event.ts_ms <= to_ms
         ]
         return min(events, key=lambda event: (event.ts_ms, event.rank, event.key, event.symbol), default=None)
 
-    def _events_of(self, key: str, state: AccountState, symbol: str, to_ms: int) -> Iterator[_Event]:
-        quotes = self._quotes(self._now_ms)
-        reached = next_event(state, symbol, quotes, self._walks, to_ms)
-        if reached is not None:
-            yield _Event(reached, 1, key, symbol)
-        if not state.position(symbol).is_flat:
-            settled = self._next_funding(symbol, to_ms)
-            if settled is not None:
-                yield _Event(settled[0], 0, key, symbol, settled[1])
+    def _absence_of(self, key: str, state: AccountState) -> Iterator[_Event]:
+        if state.gone_since_ms is not None and state.dcp_window_s is not None:
+            due_ms = state.gone_since_ms + state.dcp_window_s * 1000
+            yield _Event(max(due_ms, self._now_ms), 3, key, "", partial(cancel_for_absence, state))
 
-    def _happen(self, event: _Event) -> None:
-        state, quotes = self._accounts[event.key], self._quotes(event.ts_ms)
-        if event.rate is not None:
-            pay_funding(state, event.symbol, event.rate, quotes)
-        else:
-            settle_moment(state, event.symbol, quotes)
+    def _events_of(self, key: str, state: AccountState, symbol: str, to_ms: int) -> Iterator[_Event]:
+        reached = next_event(state, symbol, self._quotes(self._now_ms), self._walks, to_ms)
+        if reached is not None:
+            yield _Event(reached, 1, key, symbol, partial(settle_moment, state, symbol))
+        settled = None if state.position(symbol).is_flat else self._next_funding(symbol, to_ms)
+        if settled is not None:
+            ts_ms, rate = settled
+            yield _Event(ts_ms, 0, key, symbol, partial(pay_funding, state, symbol, rate))
+        delisted_ms = self._instruments[symbol].delivery_ms
+        if delisted_ms:
+            moment = max(delisted_ms, self._now_ms)
+            yield _Event(moment, 2, key, symbol, partial(settle_delisted, state, symbol))
 
     def _next_funding(self, symbol: str, to_ms: int) -> tuple[int, Decimal] | None:
         """Return the next funding event of a position, up to `to_ms`.

@@ -76,4 +76,6 @@ def transaction_row(state: AccountState, execution: Execution, quotes: Quotes) -
 def _transaction_type(kind: ExecutionType) -> str:
     if kind is ExecutionType.FUNDING:
         return "SETTLEMENT"
+    if kind is ExecutionType.SETTLE:
+        return "DELIVERY"
     return "LIQUIDATION" if kind is ExecutionType.BUST_TRADE else "TRADE"

@@ -58,6 +58,12 @@ PRIVATE_PATHS: Mapping[str, PrivatePath] = {
     "/v5/order/create-batch": PrivatePath("POST", CallGroup.CREATE, order_endpoints.create_batch),
     "/v5/order/amend-batch": PrivatePath("POST", CallGroup.AMEND, _batch(order_endpoints.amend_batch)),
     "/v5/order/cancel-batch": PrivatePath("POST", CallGroup.CANCEL, _batch(order_endpoints.cancel_batch)),
+    "/v5/order/disconnected-cancel-all": PrivatePath(
+        "POST", CallGroup.ACCOUNT_CHANGE, _plain(account_endpoints.protection)
+    ),
+    "/v5/account/query-dcp-info": PrivatePath(
+        "GET", CallGroup.ACCOUNT_INFO, _plain(account_endpoints.protection_set)
+    ),
     "/v5/order/realtime": PrivatePath("GET", CallGroup.ORDER_LIST, _plain(order_endpoints.realtime)),
     "/v5/order/history": PrivatePath("GET", CallGroup.ORDER_HISTORY, _plain(order_endpoints.history)),
     "/v5/position/list": PrivatePath("GET", CallGroup.POSITION_LIST, _plain(account_endpoints.positions)),

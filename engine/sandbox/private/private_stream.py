@@ -19,6 +19,8 @@ from engine.sandbox.private.terms import Topic
 from engine.sandbox.public_topics import Feed, Message, UnknownTopic
 from engine.sandbox.stream import Stream
 
+_WATCHED_TOPICS = ("dcp", "dcp.future", "dcp.linear")
+
 
 class PrivateFeed:
     """One topic of one connection: what happens to the account from the subscription on.
@@ -55,12 +57,28 @@ class PrivateFeed:
             ]
 
 
+class SilentFeed:
+    """A topic that says nothing: subscribing to it is what counts."""
+
+    def messages(self, now_ms: int) -> list[Message]:  # noqa: ARG002 - it is one of the feeds
+        """Return nothing."""
+        return []
+
+
 class PrivateStream(Stream):
     """One private connection: nothing but authentication and pings before it is authenticated."""
 
     def __init__(self, websocket: WebSocket, state: ExchangeState, connections: OpenConnections) -> None:
         super().__init__(websocket, PRIVATE_STREAM_PATH, state, connections, self._open_private)
         self._key: str | None = None
+        self._is_watched = False
+
+    async def run(self) -> None:
+        """Serve the connection until either side ends it."""
+        try:
+            await super().run()
+        finally:
+            self._watched(is_there=False)
 
     async def _operate(self, operation: str, request: dict[str, Any]) -> None:
         match operation:
@@ -96,9 +114,21 @@ class PrivateStream(Stream):
         await self._send(self._acknowledgement(request, "auth", problem))
 
     def _open_private(self, topic: str, now_ms: int) -> Feed:  # noqa: ARG002 - all is told from now on
-        if topic.removesuffix(".linear") not in tuple(Topic) or self._key is None:
+        if self._key is None:
+            raise UnknownTopic(topic)
+        if topic in _WATCHED_TOPICS:
+            self._watched(is_there=True)
+            return SilentFeed()
+        if topic.removesuffix(".linear") not in tuple(Topic):
             raise UnknownTopic(topic)
         return PrivateFeed(topic, self._state, self._key)
+
+    def _watched(self, *, is_there: bool) -> None:
+        """Note that this connection is watched for its client's absence, or that a watched one is gone."""
+        if self._key is None or self._is_watched is is_there:
+            return
+        self._is_watched = is_there
+        self._state.desk.watch(self._key, 1 if is_there else -1)
 
     def _said(self, feeds: Mapping[str, Feed], now_ms: int) -> list[tuple[Feed, Message]]:
         """Return what has happened in the order in which it did, whatever the topics."""

@@ -91,6 +91,7 @@ class CreateType(StrEnum):
     TAKE_PROFIT = "CreateByTakeProfit"
     LIQUIDATION = "CreateByLiq"
     TAKEOVER = "CreateByTakeOver_PassThrough"
+    SETTLED = "CreateBySettle"
 
 
 class CancelType(StrEnum):
@@ -101,7 +102,7 @@ class CancelType(StrEnum):
     REDUCE_ONLY = "CancelByReduceOnly"
     LIQUIDATION = "CancelAllBeforeLiq"
     POSITION_CLEARED = "CancelByTpSlTsClear"
-    OTHER_TRIGGERED = "CancelByOCOTpCanceledBySlTriggered"
+    SETTLED = "CancelBySettle"
     CANNOT_AFFORD = "CancelByCannotAffordOrderCost"
     DISCONNECTED = "CancelByDCP"
 
@@ -122,6 +123,7 @@ class ExecutionType(StrEnum):
     TRADE = "Trade"
     FUNDING = "Funding"
     BUST_TRADE = "BustTrade"
+    SETTLE = "Settle"
 
 
 class Topic(StrEnum):
