@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli import completing
 from engine.cli.arguments import AsJson, End, Symbols
 from engine.cli.calling import call
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 _Card = Annotated[
     str | None,
-    typer.Argument(metavar="[CARD]", help="The card's id, or a YAML file; none: judge the project."),
+    typer.Argument(
+        metavar="CARD",
+        help="The card's id, or a YAML file; none: judge the project.",
+        autocompletion=completing.cards,
+    ),
 ]
 _Only = Annotated[
     list[str] | None,
@@ -28,6 +33,10 @@ def gate(
     symbol: Symbols = None,
     only: _Only = None,
     end: End = None,
+    cards: Annotated[
+        int | None, typer.Option(help="Without a card: how many random ones; 20.", min=1, max=10_000)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Without a card: of the random ones; 0.", min=0)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a card over its stored data by every gate that needs nothing else; without a card, the project.
@@ -39,8 +48,11 @@ def gate(
     if card is None:
         if symbol or end:
             raise typer.BadParameter("the project has none: name a card too", param_hint="--symbol, --end")
+        asked |= {"cards": cards, "seed": seed}
         call("gates.project", asked, _project, as_json=as_json, well=lambda data: data["passed"])
         return
+    if cards is not None or seed is not None:
+        raise typer.BadParameter("random cards judge the project: name no card", param_hint="--cards, --seed")
     asked |= {"card": card, "symbols": symbol or None, "end": end}
     call("gates.run", asked, _judged, as_json=as_json, well=lambda data: data["passed"])
 
@@ -80,8 +92,16 @@ def _judged(console: Console, data: dict[str, Any]) -> None:
 def _project(console: Console, data: dict[str, Any]) -> None:
     from rich.text import Text
 
+    from engine.cli.tables import new_table
+
     console.print(Text(data["project"], style="bold"))
     _verdicts(console, data["gates"])
+    if data["batch"] is not None:
+        table = new_table("Drawn", "Kinds, and in how many cards")
+        table.columns[1].no_wrap = False
+        for family, kinds in data["batch"]["kinds"].items():
+            table.add_row(family, ", ".join(f"{kind} {count}" for kind, count in kinds.items()))
+        console.print(table)
 
 
 def _verdicts(console: Console, results: list[dict[str, Any]]) -> None:

@@ -87,9 +87,11 @@ class CardBatchGate(Gate[BatchSummary]):
 
     def run(self, evidence: BatchSummary) -> GateResult:
         """Return the verdict, with a violation for each card that failed."""
-        kinds = ", ".join(f"{len(of)} {family}" for family, of in sorted(evidence.kinds.items()))
-        summary = f"{evidence.cards} cards of seed {evidence.seed}, {evidence.with_trades} with trades "
-        summary += f"({evidence.trades:,}); kinds: {kinds}"
+        summary = (
+            f"{evidence.cards} cards of seed {evidence.seed}, {len(evidence.failures)} did not get through; "
+            f"{evidence.with_trades} traded, {evidence.trades:,} trades; "
+            f"{sum(map(len, evidence.kinds.values()))} kinds of things"
+        )
         found = tuple(
             GateViolation(
                 where=f"card {failure.number} of seed {evidence.seed}, {failure.step}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.gates.base import Gate
+from engine.gates.card_batch import CardBatchGate
 from engine.gates.card_catalogue import RUN_GATES
 from engine.gates.catalogue import PROMOTION_GATES
 from engine.gates.import_contract import ImportContractGate
@@ -42,7 +43,7 @@ FAMILIES = (
     GateFamily("the evidence", "trade validate CARD", VALIDATION_GATES),
     GateFamily("a run in shadow", "trade promote CARD", SHADOW_GATES),
     GateFamily("a step up", "trade promote CARD", PERSON_STEP_GATES),
-    GateFamily("the project", ON_THE_PROJECT, (ImportContractGate(),)),
+    GateFamily("the project", ON_THE_PROJECT, (ImportContractGate(), CardBatchGate())),
 )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from engine.errors import ConfigurationError, DataNotFound
 from engine.settings import PROJECT_ROOT
+from engine.timeframes import format_utc, parse_utc
 from engine.tools.backtest import asked_window
 from engine.tools.cards import find_plan
 from engine.tools.cost import CostScale, ToolCost
@@ -19,11 +20,14 @@ from engine.tools.stores import market_store
 
 if TYPE_CHECKING:
     from engine.gates.base import GateResult
+    from engine.gates.card_batch import BatchSummary
     from engine.gates.card_run import CardRun
     from engine.market_data.store import HistoricalDataStore
     from engine.strategies.card_plan import CardPlan
 
-_TASK = "gates"
+_TASK, _CARDS = "gates", "random cards"
+# Any stretch of the generated market will do, as long as it is the same for everybody.
+_SYMBOL, _MARKET_END = "BTCUSDT", "2024-06-01"
 
 
 class WhatToJudge(ToolInput):
@@ -39,6 +43,8 @@ class WhatOfTheProject(ToolInput):
     """By which gates the project is judged."""
 
     only: tuple[str, ...] = Field((), description="names of gates; none: all on the project")
+    cards: int = Field(20, ge=1, le=10_000, description="random cards that are drawn; one takes a second")
+    seed: int = Field(0, ge=0, description="of the random cards: the same seed, the same cards")
 
 
 def run_gates(asked: WhatToJudge, context: ToolContext) -> dict[str, Any]:
@@ -73,20 +79,37 @@ def run_gates(asked: WhatToJudge, context: ToolContext) -> dict[str, Any]:
 
 
 def judge_project(asked: WhatOfTheProject, context: ToolContext) -> dict[str, Any]:
-    """Judge the project itself."""
+    """Judge the project itself: its imports, and random cards on a generated market."""
+    from engine.gates.card_batch import CardBatchGate
     from engine.gates.import_contract import ImportContractGate
     from engine.tools.gate_families import ON_THE_PROJECT
 
-    gates = (ImportContractGate(),)
-    names = _chosen(asked.only, [gate.name for gate in gates], ON_THE_PROJECT)
-    context.progress.start(_TASK, len(names))
-    results = []
-    for gate in gates:
-        if gate.name in names:
-            results.append(gate.run(PROJECT_ROOT))
-            context.progress.advance(_TASK, note=gate.name)
-    context.progress.finish(_TASK)
-    return {"project": PROJECT_ROOT, **_verdict(results)}
+    names = _chosen(asked.only, [ImportContractGate.name, CardBatchGate.name], ON_THE_PROJECT)
+    results, batch = [], None
+    if ImportContractGate.name in names:
+        results.append(ImportContractGate().run(PROJECT_ROOT))
+    if CardBatchGate.name in names:
+        batch = _batch(asked, context)
+        results.append(CardBatchGate().run(batch))
+    return {
+        "project": PROJECT_ROOT,
+        **_verdict(results),
+        "batch": None if batch is None else batch.to_plain(),
+    }
+
+
+def _batch(asked: WhatOfTheProject, context: ToolContext) -> BatchSummary:
+    from engine.gates.card_batch import run_batch
+    from engine.gates.generated_market import generated_market
+    from engine.gates.random_cards import MARKET_DAYS, MARKET_TIMEFRAMES
+
+    context.progress.start(_CARDS, asked.cards)
+    market = generated_market(_SYMBOL, MARKET_TIMEFRAMES, end_ms=parse_utc(_MARKET_END), days=MARKET_DAYS)
+    summary = run_batch(
+        market, cards=asked.cards, seed=asked.seed, on_card=lambda _: context.progress.advance(_CARDS)
+    )
+    context.progress.finish(_CARDS)
+    return summary
 
 
 def list_gates(asked: NoInput, context: ToolContext) -> dict[str, Any]:
@@ -151,6 +174,13 @@ def _stored_run(plan: CardPlan, symbol: str, store: HistoricalDataStore, end_ms:
 
     timeframes = tuple(plan.card.timeframes.all_timeframes().values())
     stored = store.read_market(symbol, timeframes, end_ms)
+    for timeframe in timeframes:
+        if stored.candles[timeframe].empty:
+            before = "" if end_ms is None else f" before {format_utc(end_ms)}"
+            raise DataNotFound(
+                f"no {timeframe} candle is stored of {symbol}{before}",
+                way_out=f"sync it first: `trade sync -s {symbol} -t {timeframe}`, or choose a later end",
+            )
     history = history_of(
         symbol, stored, open_interest=lambda: stamped(store.read_open_interest(symbol), OPEN_INTEREST)
     )
@@ -174,11 +204,11 @@ TOOLS = (
     ),
     ToolSpec(
         "gates.project",
-        "Judge the project itself by its gates: imports.",
-        SideEffect.READ,
+        "Judge the project itself: its imports, and random cards sent through everything.",
+        SideEffect.COMPUTE,
         WhatOfTheProject,
         judge_project,
-        cost=ToolCost(CostScale.SECONDS, "modules"),
+        cost=ToolCost(CostScale.SECONDS, "random cards"),
     ),
     ToolSpec(
         "gates.run",
