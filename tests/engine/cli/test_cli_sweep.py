@@ -216,8 +216,10 @@ def test_every_trial_is_in_the_ledger_once(own, card):
     assert {row["sweep_id"] for row in told["sweeps"]} == {drawn["sweep_id"], whole["sweep_id"]}
     shown = trade.json("sweeps", "show", str(card), "--by", "net_return_pct", "--best", "8")["data"]
     assert shown["counted"] == 8
-    assert [row["run_id"] for row in shown["trials"]] == [row["run_id"] for row in whole["best"]]
-    assert [row["metrics"] for row in shown["trials"]] == [row["metrics"] for row in whole["best"]]
+    by_run = {row["run_id"]: row["metrics"] for row in whole["best"]}
+    assert {row["run_id"]: row["metrics"] for row in shown["trials"]} == by_run
+    returns = [row["metrics"]["net_return_pct"] for row in shown["trials"]]
+    assert returns == sorted(returns, reverse=True)
     table = trade("sweeps", "show", str(card), "-s", "BTCUSDT")
     assert shown["trials"][0]["run_id"][:12] in table.stdout
     assert "8 sets were tried of band_reversion" in table.stdout
