@@ -65,7 +65,7 @@ def connect_account(
         timing=timing,
     )
     market = market_session(settings, timing)
-    return ExchangeManager(session, RulesBook(market, market.timing.monotonic_s), environment)
+    return ExchangeManager(session, RulesBook(market, market.timing.monotonic_s), environment, market)
 
 
 def connect_stream(

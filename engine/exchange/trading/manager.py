@@ -8,7 +8,15 @@ from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
 
-from engine.errors import ConfigurationError, ExchangeError, ExchangeUnavailable, OrderGone, OrderRefused
+from engine.errors import (
+    ConfigurationError,
+    ExchangeError,
+    ExchangeUnavailable,
+    OrderGone,
+    OrderRefused,
+    SymbolNotListed,
+)
+from engine.exchange.session import BybitSession
 from engine.exchange.trading.account_reader import LINEAR, SETTLE_COIN, AccountReader
 from engine.exchange.trading.account_records import MarginMode
 from engine.exchange.trading.contract_rules import ContractRules, wire_text
@@ -21,6 +29,7 @@ from engine.exchange.trading.orders import (
     TriggerBy,
 )
 from engine.exchange.trading.placing import OrderPlacer, Verdict
+from engine.exchange.trading.prices import Ticker, tickers
 from engine.exchange.trading.signed_session import SignedSession
 
 _LOG = logging.getLogger(__name__)
@@ -58,6 +67,9 @@ class ExchangeManager(AccountReader):
         The trading rules of a symbol; see `RulesBook`.
     environment : TradingEnvironment
         Whose account it is.
+    market : BybitSession, optional
+        Who is asked for prices; `session` by default. A demo account trades the market of the exchange
+        itself.
     """
 
     def __init__(
@@ -65,9 +77,11 @@ class ExchangeManager(AccountReader):
         session: SignedSession,
         rules_of: Callable[[str], ContractRules],
         environment: TradingEnvironment,
+        market: BybitSession | None = None,
     ) -> None:
         super().__init__(session)
         self.environment = environment
+        self._market = market or session
         self._rules_of = rules_of
         self._placer = OrderPlacer(session, self)
 
@@ -80,6 +94,21 @@ class ExchangeManager(AccountReader):
             If it is no USDT perpetual of this exchange.
         """
         return self._rules_of(symbol)
+
+    def ticker(self, symbol: str) -> Ticker:
+        """Return the present prices of a symbol.
+
+        Raises
+        ------
+        SymbolNotListed
+            If it is no USDT perpetual of this exchange.
+        """
+        for found in tickers(self._market, symbol):
+            return found
+        raise SymbolNotListed(
+            f"{self._market.base_url} has no prices of {symbol}",
+            way_out="USDT perpetuals are named like BTCUSDT",
+        )
 
     def place(self, request: OrderRequest) -> OrderAck:
         """Place an order, once: an order of the same name that is there already is success.
