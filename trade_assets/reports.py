@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 from upath import UPath
 
 from engine.backtest.result import BacktestResult
@@ -45,11 +46,16 @@ def report_file(card_id: str, partition: Partition) -> str:
 
 
 def write_partition_report(
-    base: UPath, result: BacktestResult, metrics: Metrics, decision: PromotionDecision, market: Market
+    base: UPath,
+    result: BacktestResult,
+    metrics: Metrics,
+    decision: PromotionDecision,
+    candles: pd.DataFrame,
+    market: Market,
 ) -> PartitionReport:
-    """Write the report of a run and the decision on it."""
+    """Write the report of a run on `candles` and the decision on it."""
     partition = Partition(result.symbol, result.exec_timeframe)
     report = PartitionReport(base, report_file(result.card_id, partition))
     generated = market.kind is MarketKind.GENERATED
-    write_report(result, metrics, decision, report.path, generated=generated)
+    write_report(result, metrics, decision, candles, report.path, generated=generated)
     return report

@@ -201,6 +201,17 @@ def sharpe(returns: NDArray[np.float64], periods_per_year: float) -> float:
     return float(np.mean(returns) / np.std(returns, ddof=1)) * math.sqrt(periods_per_year)
 
 
+def rolling_sharpe(
+    returns: NDArray[np.float64], length: int, periods_per_year: float
+) -> NDArray[np.float64]:
+    """Return `sharpe` of the last `length` returns at each of them: float64[returns], NaN before there are."""
+    found = np.full(len(returns), math.nan)
+    if len(returns) >= length:
+        windows = np.lib.stride_tricks.sliding_window_view(returns, length)
+        found[length - 1 :] = [sharpe(each, periods_per_year) for each in windows]
+    return found
+
+
 def sortino(returns: NDArray[np.float64], periods_per_year: float) -> float:
     """Return `mean(r) / sqrt(mean(min(r, 0)^2)) * sqrt(periods_per_year)`, with a target return of zero.
 

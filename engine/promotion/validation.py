@@ -85,8 +85,21 @@ class ValidationSettings:
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """Everything that was found, and the verdict of every gate."""
+    """Everything that was found, and the verdict of every gate.
 
+    Attributes
+    ----------
+    chosen : Binding
+        The set that is judged.
+    objective : str
+        The metric that sets were chosen by.
+    tried : tuple of SetResult
+        The sets that were tried, over the whole history.
+    """
+
+    chosen: Binding
+    objective: str
+    tried: tuple[SetResult, ...]
     evidence: ValidationEvidence
     gates: tuple[GateResult, ...]
     walk_forward: WalkForward
@@ -180,8 +193,8 @@ def validate(
     [run] = account_runs([prepared])
     [own] = _daily_returns([prepared], [run]).T
     whole = SweepHistory(history)
-    results = map(_result, [*sets, chosen], [*tried, prepared], [*runs, run], repeat(whole))
-    trials.note("validation", whole, list(results))
+    results = tuple(map(_result, [*sets, chosen], [*tried, prepared], [*runs, run], repeat(whole)))
+    trials.note("validation", whole, results)
     overfitting = superior = None
     if has_choice:
         overfitting = backtest_overfitting(returns, _BLOCKS).probability
@@ -240,6 +253,9 @@ def validate(
         neighbourhood_share=None if near is None else near.share_at_least(_HOLDS_UP),
     )
     return Validation(
+        chosen=chosen,
+        objective=settings.objective,
+        tried=results,
         evidence=evidence,
         gates=(looked_ahead, *(gate.run(evidence) for gate in VALIDATION_GATES)),
         walk_forward=walked,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from engine.backtest.detail_report import DetailReport
 from engine.backtest.result import BacktestResult
+from engine.gates.base import GateResult
 from engine.metrics.catalogue import METRICS, metric_spec
 from engine.metrics.compute import Metrics
 from engine.promotion.policy import PromotionDecision
@@ -108,8 +109,13 @@ def decision_section(decision: PromotionDecision | None) -> str:
         if decision.promoted
         else f'<p class="verdict bad">Not promoted to {stage}: refused by {refused_by}</p>'
     )
+    return f'<section class="panel scroll" id="decision">{verdict}{gate_table(decision.gates)}</section>'
+
+
+def gate_table(gates: Sequence[GateResult]) -> str:
+    """Return a row for each gate: its verdict, what it found and, where it refused, what to do."""
     rows = []
-    for gate in decision.gates:
+    for gate in gates:
         mark = '<span class="good">✓ passed</span>' if gate.passed else '<span class="bad">✗ failed</span>'
         remedies = "".join(
             f'<br><span class="muted">{escape(violation.how_much)}. {escape(violation.remedy)}</span>'
@@ -121,9 +127,8 @@ def decision_section(decision: PromotionDecision | None) -> str:
             f'<td class="muted">{escape(gate.checks)}</td></tr>'
         )
     return (
-        f'<section class="panel scroll" id="decision">{verdict}'
         "<table><thead><tr><th>Verdict</th><th>Gate</th><th>Found</th><th>Checks that</th></tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table></section>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
 
 

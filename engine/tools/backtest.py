@@ -63,7 +63,8 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     context.progress.start("backtest", 3)
     plan = find_plan(asked.card, context.settings)
     market = stored_market(context.settings)
-    result = run_card(plan, asked.symbol, market_store(context.settings), start_ms=start_ms, end_ms=end_ms)
+    store = market_store(context.settings)
+    result = run_card(plan, asked.symbol, store, start_ms=start_ms, end_ms=end_ms)
     context.progress.advance("backtest", note="simulated")
     metrics = measure(result)
     decision = decide_run(result, metrics, plan.card.promotion, decided_at_ms=context.now_ms())
@@ -72,7 +73,9 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     folder = UPath(context.settings.artifacts_uri) / RUNS_FOLDER / result.card_id / name
     write_artifacts(result, folder)
     report = folder / "report.html"
-    write_report(result, metrics, decision, report, generated=market.kind is MarketKind.GENERATED)
+    candles = store.read_ohlcv(result.symbol, result.exec_timeframe, *result.window)
+    generated = market.kind is MarketKind.GENERATED
+    write_report(result, metrics, decision, candles, report, generated=generated)
     context.progress.advance("backtest", note="written")
     context.progress.finish("backtest")
     return {

@@ -18,7 +18,7 @@ GRAPH = """
 cards/averages/backtest_results | card_averages | cards/averages/feature_frames funding_events instrument_rules | schema!
 cards/averages/feature_frames   | card_averages | healed_ohlcv | schema!
 cards/averages/metrics          | card_averages | cards/averages/backtest_results | accounts_agree!
-cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/metrics raw_ohlcv | promotion_gates
+cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/feature_frames cards/averages/metrics raw_ohlcv | promotion_gates
 funding_events                  | market        | raw_ohlcv | funding_spacing schema!
 healed_ohlcv                    | market        | raw_ohlcv | plausible_prices schema! timeframes_agree
 idea_cards                      | cards         |           | every_card_loads

@@ -146,7 +146,11 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
         )
 
     def promotion(
-        work: Work, measured: dict[str, Any], backtest: BacktestResult, raw: dict[str, Any]
+        work: Work,
+        measured: dict[str, Any],
+        backtest: BacktestResult,
+        candles: pd.DataFrame,
+        raw: dict[str, Any],
     ) -> Made:
         if measured["run_id"] != backtest.run_id:
             raise GateRefused(
@@ -160,7 +164,7 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
         decision = work.resources.promotion_database.ledger().append(decision).decision
         market = market_of(raw["source"])
         report = write_partition_report(
-            work.resources.artifacts.store().base, backtest, figures, decision, market
+            work.resources.artifacts.store().base, backtest, figures, decision, candles, market
         )
         return Made(
             {
@@ -228,6 +232,7 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
             inputs={
                 "measured": Input(metrics_key),
                 "backtest": Input(backtest_key),
+                "candles": Input(frames_key),
                 "raw": Input(RAW_OHLCV_KEY),
             },
             applies=trades,

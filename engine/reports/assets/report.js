@@ -1,121 +1,8 @@
-"use strict";
+// The charts of one backtest.
 
-// Draws the charts of a report. Series arrive at full length (see payload.py) and are thinned for the
-// stretch in view, again at every zoom: a bucket keeps its lowest and highest point, so that no extreme is
-// lost and zooming in shows every bar.
-
-const BUCKETS = 1200; // pairs of points drawn across the view; about one per pixel
 const MOST_TRADES = 1200; // drawn at once
-
-async function unpack(id) {
-  const bytes = decode(document.getElementById(id).textContent.trim());
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
-}
-
-function decode(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-}
-
-function palette() {
-  const style = getComputedStyle(document.documentElement);
-  const names = ["panel", "line", "text", "muted", "accent", "good", "bad",
-    "chart-equity", "chart-hold", "chart-price", "chart-grid"];
-  return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
-}
-
-function baseLayout(colours) {
-  return {
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    font: { color: colours.text, size: 12, family: getComputedStyle(document.body).fontFamily },
-    hoverlabel: { bgcolor: colours.panel, bordercolor: colours.line, font: { color: colours.text } },
-    margin: { l: 72, r: 16, t: 36, b: 40 },
-  };
-}
-
-function axis(colours, more) {
-  return { gridcolor: colours["chart-grid"], linecolor: colours.line, zerolinecolor: colours.line, ...more };
-}
-
-const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
-
-// ---- series --------------------------------------------------------------------------------------------
-
-// A series is {at, values}: `at[i]` is the bar of `values[i]`.
-function readSeries(packed) {
-  const values = new Float32Array(decode(packed.values).buffer);
-  if (packed.at) return { at: new Uint32Array(decode(packed.at).buffer), values };
-  return { at: Uint32Array.from(values, (_, index) => index), values };
-}
-
-function underwater(equity, start) {
-  let peak = start;
-  const values = equity.values.map((value) => {
-    peak = Math.max(peak, value);
-    return ((value - peak) / peak) * 100;
-  });
-  return { at: equity.at, values };
-}
-
-function firstNotBefore(at, bar) {
-  let low = 0;
-  let high = at.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (at[middle] < bar) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-// The points of bars [from, to]: the first, the last and at most two for each bucket.
-function thinned(series, from, to, buckets) {
-  const first = Math.max(0, firstNotBefore(series.at, from) - 1);
-  const last = Math.min(series.at.length, firstNotBefore(series.at, to) + 2);
-  const points = { at: [], values: [] };
-  let latest = -1;
-  const keep = (index) => {
-    if (index <= latest) return;
-    latest = index;
-    points.at.push(series.at[index]);
-    points.values.push(series.values[index]);
-  };
-  if (last - first <= 2 * buckets) {
-    for (let index = first; index < last; index += 1) keep(index);
-    return points;
-  }
-  keep(first);
-  for (let bucket = 0; bucket < buckets; bucket += 1) {
-    const start = first + Math.floor(((last - first) * bucket) / buckets);
-    const end = first + Math.floor(((last - first) * (bucket + 1)) / buckets);
-    let low = start;
-    let high = start;
-    for (let index = start + 1; index < end; index += 1) {
-      if (series.values[index] < series.values[low]) low = index;
-      if (series.values[index] > series.values[high]) high = index;
-    }
-    keep(Math.min(low, high));
-    keep(Math.max(low, high));
-  }
-  keep(last - 1);
-  return points;
-}
-
-function rangeOf(collections, from, to) {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const { at, values } of collections) {
-    for (let index = 0; index < at.length; index += 1) {
-      if (at[index] < from || at[index] > to) continue;
-      low = Math.min(low, values[index]);
-      high = Math.max(high, values[index]);
-    }
-  }
-  if (low > high) return [0, 1];
-  const margin = (high - low || Math.abs(high) || 1) * 0.05;
-  return [low - margin, high + margin];
-}
+const MOST_CANDLES = 350; // drawn across the view
+const MOST_LEVELS = 200; // trades whose stops and targets are drawn
 
 // ---- the course of the run: equity, drawdown and price with trades, on one time axis ---------------------
 
@@ -123,11 +10,11 @@ function drawCourse(data) {
   const div = document.getElementById("course");
   const note = document.getElementById("course-note");
   const equity = readSeries(data.equity);
-  const close = readSeries(data.close);
+  const candles = readCandles(data.candles);
   const fall = underwater(equity, data.starting_equity);
-  const scale = data.starting_equity / close.values[0];
-  const hold = { at: close.at, values: close.values.map((value) => value * scale) };
-  const lastBar = close.at[close.at.length - 1];
+  const scale = data.starting_equity / candles.close[0];
+  const hold = { at: candles.at, values: candles.close.map((value) => value * scale) };
+  const lastBar = equity.at[equity.at.length - 1];
   const time = (bar) => data.first_ms + data.step_ms * bar;
   const barOf = (moment) => (moment - data.first_ms) / data.step_ms;
   const whole = [time(0) - data.step_ms, time(lastBar) + data.step_ms];
@@ -186,13 +73,28 @@ function drawCourse(data) {
     ];
   }
 
+  function levelTraces(indices, colours) {
+    const all = data.trades;
+    const drawn = indices.length <= MOST_LEVELS ? indices : [];
+    return [["Stop", "stop_price", colours.bad], ["Target", "target_price", colours.good]].map(([name, price, colour]) => {
+      const set = drawn.filter((index) => Number.isFinite(all[price][index]));
+      return {
+        type: "scatter", mode: "lines", name, yaxis: "y3", connectgaps: false, hoverinfo: "skip",
+        x: set.flatMap((index) => [time(all.entry_bar[index]), time(all.exit_bar[index]), null]),
+        y: set.flatMap((index) => [all[price][index], all[price][index], null]),
+        line: { color: colour, width: 1 },
+      };
+    });
+  }
+
   function draw() {
     const colours = palette();
     const [from, to] = view.map(barOf);
     const width = to - from;
     // one view's width more on each side, so that panning shows something before it is redrawn
     const points = (series) => thinned(series, from - width, to + width, 3 * BUCKETS);
-    const parts = { equity: points(equity), hold: points(hold), fall: points(fall), close: points(close) };
+    const parts = { equity: points(equity), hold: points(hold), fall: points(fall) };
+    const joined = joinedCandles(candles, from - width, to + width, 3 * MOST_CANDLES);
     const line = (name, part, yaxis, style, more) => ({
       type: "scatter", mode: "lines", name, yaxis, x: part.at.map(time), y: part.values, line: style,
       hovertemplate: `%{x|%Y-%m-%d %H:%M}<br>${name} %{y:,.7~g}<extra></extra>`, ...more,
@@ -202,7 +104,14 @@ function drawCourse(data) {
       line("Buy and hold", parts.hold, "y", { color: colours["chart-hold"], width: 1.2 }),
       line("Equity", parts.equity, "y", { color: colours["chart-equity"], width: 1.8 }),
       line("Drawdown %", parts.fall, "y2", { color: colours.bad, width: 1 }, { fill: "tozeroy", showlegend: false }),
-      line("Price", parts.close, "y3", { color: colours["chart-price"], width: 1.2 }),
+      {
+        type: "candlestick", name: "Price", yaxis: "y3", x: joined.at.map(time),
+        open: joined.open, high: joined.high, low: joined.low, close: joined.close,
+        increasing: { line: { color: colours.good, width: 1 }, fillcolor: colours.good },
+        decreasing: { line: { color: colours.bad, width: 1 }, fillcolor: colours.bad },
+        opacity: 0.65, xhoverformat: "%Y-%m-%d %H:%M",
+      },
+      ...levelTraces(shown, colours),
       ...tradeTraces(shown, colours),
     ];
     const marks = [["entry_bar", "entry_price"], ["exit_bar", "exit_price"]].map(([bar, price]) => ({
@@ -212,6 +121,8 @@ function drawCourse(data) {
     const vertical = (title, domain, collections) => axis(colours, {
       title: { text: title }, domain, fixedrange: true, range: rangeOf(collections, from, to), automargin: false,
     });
+    const extent = [joined.high, joined.low].map((values) => ({ at: joined.at, values }));
+    note.textContent += joined.bars > 1 ? ` A candle is ${joined.bars} bars.` : "";
     const deepest = rangeOf([parts.fall], from, to)[0];
     const buttons = [["week", 7, "day"], ["month", 1, "month"], ["quarter", 3, "month"], ["year", 1, "year"]]
       .map(([label, count, step]) => ({ label, count, step, stepmode: "backward" }));
@@ -222,7 +133,7 @@ function drawCourse(data) {
       margin: { l: 72, r: 16, t: 36, b: 90 },
       legend: { uirevision: "kept", orientation: "h", x: 0.5, xanchor: "center", y: -0.06, yanchor: "top" },
       xaxis: axis(colours, {
-        type: "date", range: view.slice(), anchor: "y3", showspikes: true, spikemode: "across",
+        type: "date", rangeslider: { visible: false }, range: view.slice(), anchor: "y3", showspikes: true, spikemode: "across",
         spikethickness: 1, spikedash: "dot", spikecolor: colours.muted,
         rangeselector: {
           buttons: [...buttons, { label: "all", step: "all" }],
@@ -232,7 +143,7 @@ function drawCourse(data) {
       }),
       yaxis: vertical("Equity, USDT", [0.66, 1], [parts.equity, parts.hold]),
       yaxis2: { ...vertical("Drawdown, %", [0.52, 0.63], []), range: [deepest, 0] },
-      yaxis3: vertical("Price, USDT", [0, 0.49], [parts.close, ...marks]),
+      yaxis3: vertical("Price, USDT", [0, 0.49], [...extent, ...marks]),
     }, { ...CONFIG, doubleClick: "autosize" });
   }
 
@@ -245,6 +156,39 @@ function drawCourse(data) {
     draw();
   });
   return draw;
+}
+
+// ---- candles ---------------------------------------------------------------------------------------------
+
+// `size` bars went into each candle; `at[i]` is the last of them.
+function readCandles(packed) {
+  const columns = ["open", "high", "low", "close"].map((name) => [name, new Float32Array(decode(packed[name]).buffer)]);
+  const at = packed.at
+    ? new Uint32Array(decode(packed.at).buffer)
+    : Uint32Array.from(columns[0][1], (_, index) => index);
+  return { at, size: packed.size, ...Object.fromEntries(columns) };
+}
+
+// The candles of bars [from, to], so many put together that at most `most` are drawn; `at` is their middle.
+function joinedCandles(candles, from, to, most) {
+  const bars = Math.max(1, Math.ceil((to - from) / most / candles.size)) * candles.size;
+  const joined = { bars, at: [], open: [], high: [], low: [], close: [] };
+  const last = Math.min(candles.at.length, firstNotBefore(candles.at, to) + 2);
+  let current = -1;
+  for (let index = Math.max(0, firstNotBefore(candles.at, from) - 1); index < last; index += 1) {
+    const slot = Math.floor(candles.at[index] / bars);
+    const place = joined.at.length - 1;
+    if (slot !== current) {
+      current = slot;
+      joined.at.push(slot * bars - 1 + bars / 2);
+      for (const name of ["open", "high", "low", "close"]) joined[name].push(candles[name][index]);
+    } else {
+      joined.high[place] = Math.max(joined.high[place], candles.high[index]);
+      joined.low[place] = Math.min(joined.low[place], candles.low[index]);
+      joined.close[place] = candles.close[index];
+    }
+  }
+  return joined;
 }
 
 // ---- the smaller charts ----------------------------------------------------------------------------------
@@ -267,6 +211,21 @@ function drawMonths(data) {
       margin: { l: 56, r: 16, t: 8, b: 36 },
       xaxis: axis(colours, { type: "category", fixedrange: true, showgrid: false }),
       yaxis: axis(colours, { type: "category", fixedrange: true, showgrid: false, autorange: "reversed" }),
+    }, { ...CONFIG, displayModeBar: false });
+  };
+}
+
+function drawRollingSharpe(data) {
+  return () => {
+    const colours = palette();
+    Plotly.react("rolling", [{
+      type: "scatter", mode: "lines", name: "Sharpe", x: data.rolling.days, y: data.rolling.values,
+      line: { color: colours.accent, width: 1.4 }, hovertemplate: "%{x}: %{y:.2f}<extra></extra>",
+    }], {
+      ...baseLayout(colours),
+      margin: { l: 72, r: 16, t: 8, b: 36 },
+      xaxis: axis(colours, { type: "date", fixedrange: true }),
+      yaxis: axis(colours, { title: { text: "Sharpe" }, fixedrange: true }),
     }, { ...CONFIG, displayModeBar: false });
   };
 }
@@ -332,33 +291,12 @@ function readTrades(packed) {
   ]));
 }
 
-async function main() {
-  if (typeof DecompressionStream === "undefined") {
-    throw new Error("this browser cannot unpack the charts: use Chrome 80, Firefox 113, Safari 16.4 or newer");
-  }
-  const library = document.createElement("script");
-  library.textContent = await unpack("plotly");
-  document.head.append(library);
-  const data = JSON.parse(await unpack("data"));
+begin((data) => {
   data.trades = readTrades(data.trades);
   for (const end of ["entry", "exit"]) {
     const bars = Float64Array.from(data.trades[`${end}_s`], (seconds) => (seconds * 1000) / data.step_ms - 1);
     data.trades[`${end}_bar`] = bars; // seconds since the first bar opened -> bars since it closed
   }
-  const redraws = [drawCourse(data)];
-  for (const chart of [drawMonths, drawScatter, drawCosts]) {
-    const draw = chart(data);
-    draw();
-    redraws.push(draw);
-  }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraws.forEach((draw) => draw()));
-  document.documentElement.dataset.charts = "drawn";
-}
-
-main().catch((error) => {
-  document.documentElement.dataset.charts = "failed";
-  const banner = document.createElement("p");
-  banner.className = "banner";
-  banner.textContent = `The charts could not be drawn: ${error.message}. The figures below are complete.`;
-  document.querySelector("main").prepend(banner);
+  const charts = [drawMonths, drawRollingSharpe, drawScatter, drawCosts].map((chart) => chart(data));
+  return [drawCourse(data), ...drawAll([...charts, ...evidenceCharts(data.evidence)])];
 });

@@ -103,6 +103,8 @@ def sample_run(
                 "exit_price": exit_price,
                 "size": np.full(trades, size),
                 "notional_usdt": size * entry_price,
+                "stop_price": np.where(side > 0, 0.98, 1.02) * entry_price,
+                "target_price": np.where(ids % 3 == 0, np.nan, np.where(side > 0, 1.04, 0.96) * entry_price),
                 "liquidation_price": np.where(side > 0, 0.7, 1.3) * entry_price,
                 "gross_pnl_usdt": gross,
                 "fees_usdt": fees,
@@ -130,6 +132,23 @@ def sample_run(
             }
         ),
         funding=pd.DataFrame({"amount_usdt": funding}),
+    )
+
+
+def candles_of_run(run: BacktestResult, seed: int = 3) -> pd.DataFrame:
+    """Return candles that close as the run says, each opening at the close before it."""
+    rng = np.random.default_rng(seed)
+    close = run.equity["close"].to_numpy()
+    start = np.concatenate((close[:1], close[:-1]))
+    reach = 1 + np.abs(rng.normal(0, 0.001, (2, len(close))))
+    return pd.DataFrame(
+        {
+            "ts_open": run.equity["ts_close"].to_numpy() - run.exec_timeframe.ms,
+            "open": start,
+            "high": np.maximum(start, close) * reach[0],
+            "low": np.minimum(start, close) / reach[1],
+            "close": close,
+        }
     )
 
 

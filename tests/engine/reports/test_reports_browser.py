@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from report_runs import decision_on_run, metrics_of_run, sample_run
+from report_evidence import judged_run
+from report_runs import candles_of_run, decision_on_run, metrics_of_run, sample_run
 
 from engine.reports.html import write_report
 
@@ -24,7 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-CHARTS = ("course", "months", "scatter", "costs")
+CHARTS = ("course", "months", "rolling", "scatter", "costs")
 
 pytestmark = [
     pytest.mark.browser,
@@ -61,7 +62,7 @@ def report(tmp_path_factory) -> Path:
     run = sample_run(70_000, trades=1_600)
     metrics = metrics_of_run(run)
     path = tmp_path_factory.mktemp("report") / "run.html"
-    write_report(run, metrics, decision_on_run(run, metrics), path, generated=True)
+    write_report(run, metrics, decision_on_run(run, metrics), candles_of_run(run), path, generated=True)
     return path
 
 
@@ -86,7 +87,8 @@ def test_every_chart_draws_and_nothing_is_fetched(visit, report, tmp_path):
     visit.open(report)
     page = visit.page
     assert page.get_attribute("html", "data-charts") == "drawn"
-    assert page.locator("#course .scatterlayer .trace").count() == 10
+    assert page.locator("#course .scatterlayer .trace").count() == 9
+    assert page.locator("#course .boxlayer .box").count() > 300
     assert page.locator("#months .heatmaplayer image").count() == 1
     assert page.locator("#scatter .scatterlayer .point").count() == 1_600
     assert page.locator("#costs .waterfalllayer .point").count() == 6
@@ -103,21 +105,27 @@ def test_every_chart_draws_and_nothing_is_fetched(visit, report, tmp_path):
     assert picture.stat().st_size > 100_000
 
 
-def test_zooming_in_shows_every_bar_and_trade_and_zooming_out_a_thinned_line(visit, report):
+def test_zooming_in_shows_every_bar_and_trade_and_zooming_out_candles_put_together(visit, report):
     visit.open(report)
-    assert len(visit.drawn_points("Price")) <= 2 * 3_600 + 2
-    assert "One in 2 of the 1,600 trades" in visit.page.inner_text("#course-note")
+    assert len(visit.drawn_points("Equity")) <= 2 * 3_600 + 2
+    assert len(visit.drawn_points("Price")) <= 3 * 350 + 2
+    note = visit.page.inner_text("#course-note")
+    assert "One in 2 of the 1,600 trades" in note
+    assert "A candle is 201 bars" in note
 
-    visit.zoom("2023-03-01", "2023-03-08")
-    start, week, bar = 1_677_628_800_000, 7 * 86_400_000, 900_000
-    inside = [moment for moment in visit.drawn_points("Price") if start <= moment <= start + week]
-    assert inside == [start + bar * index for index in range(week // bar + 1)]
+    visit.zoom("2023-03-01", "2023-03-03")
+    start, stretch, bar = 1_677_628_800_000, 2 * 86_400_000, 900_000
+    inside = [moment for moment in visit.drawn_points("Price") if start <= moment <= start + stretch]
+    assert inside == [start + bar * index + bar // 2 for index in range(stretch // bar)]
     assert "One in" not in visit.page.inner_text("#course-note")
+    assert "A candle is" not in visit.page.inner_text("#course-note")
+    assert len(visit.drawn_points("Stop")) > 0
+    assert len(visit.drawn_points("Target")) < len(visit.drawn_points("Stop"))
 
     plot = visit.page.locator("#course .nsewdrag").first
     plot.dblclick()
     visit.page.locator("#course-note", has_text="One in 2").wait_for()
-    points = visit.drawn_points("Price")
+    points = visit.drawn_points("Equity")
     assert points[0] == 1_672_531_200_000 + bar
     assert points[-1] == 1_672_531_200_000 + 70_000 * bar
     assert visit.complaints == []
@@ -136,3 +144,19 @@ def test_the_page_follows_the_colour_scheme_of_the_reader(visit, report):
     visit.page.emulate_media(color_scheme="dark")
     assert colours() == ("rgb(18, 22, 28)", "#e4e8ee")
     assert visit.complaints == []
+
+
+def test_the_evidence_is_drawn_where_there_is_some(visit, tmp_path):
+    run, candles, found = judged_run()
+    path = tmp_path / "judged.html"
+    write_report(run, metrics_of_run(run), None, candles, path, generated=False, evidence=found)
+    visit.open(path)
+    page = visit.page
+    assert page.get_attribute("html", "data-charts") == "drawn"
+    assert page.locator("#strips .barlayer .point").count() == 2 * 4
+    assert page.locator("#heat-0 .heatmaplayer image").count() == 1
+    assert page.locator("#stress .barlayer .point").count() == 1 + 7
+    assert page.locator("#paths .scatterlayer .trace").count() == 3
+    assert page.locator("#evidence tbody tr").count() == len(found.gates)
+    assert visit.complaints == []
+    page.screenshot(path=tmp_path / "judged.png", full_page=True)

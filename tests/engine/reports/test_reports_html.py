@@ -2,6 +2,8 @@ import base64
 import gzip
 import hashlib
 import json
+import math
+import os
 import re
 import subprocess
 import sys
@@ -11,12 +13,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from report_runs import decision_on_run, metrics_of_run, sample_run
+from report_evidence import judged_run
+from report_runs import candles_of_run, decision_on_run, metrics_of_run, sample_run
 from upath import UPath
 
 from engine.backtest.detail_report import DetailReport
 from engine.gates.catalogue import PROMOTION_GATES
+from engine.gates.validation import VALIDATION_GATES
 from engine.metrics.catalogue import METRICS
 from engine.reports.html import render_report, write_report
 from engine.timeframes import Timeframe
@@ -25,7 +30,7 @@ from engine.timeframes import Timeframe
 def report_of(run, *, generated=True, decided=True) -> str:
     metrics = metrics_of_run(run)
     decision = decision_on_run(run, metrics) if decided else None
-    return render_report(run, metrics, decision, generated=generated)
+    return render_report(run, metrics, decision, candles_of_run(run), generated=generated)
 
 
 def chart_data_in(page: str) -> dict:
@@ -167,11 +172,53 @@ def test_the_charts_get_every_bar_of_two_years_of_15m():
 def test_more_bars_than_a_chart_needs_are_thinned_to_their_extremes():
     run = sample_run(150_000, trades=10, timeframe=Timeframe.M1)
     data = chart_data_in(report_of(run))
-    at = numbers(data["close"]["at"], "<u4")
-    close = run.equity["close"].to_numpy()
+    at = numbers(data["equity"]["at"], "<u4")
+    equity = run.equity["equity_usdt"].to_numpy()
     assert len(at) <= 100_000
-    np.testing.assert_array_equal(numbers(data["close"]["values"], "<f4"), close[at].astype(np.float32))
-    assert {int(close.argmin()), int(close.argmax())} <= set(at.tolist())
+    np.testing.assert_array_equal(numbers(data["equity"]["values"], "<f4"), equity[at].astype(np.float32))
+    assert {int(equity.argmin()), int(equity.argmax())} <= set(at.tolist())
+
+    sent, given = data["candles"], candles_of_run(run)
+    assert sent["size"] == 2
+    for name, pair in (("open", "first"), ("high", "max"), ("low", "min"), ("close", "last")):
+        together = given[name].groupby(np.arange(150_000) // 2).agg(pair)
+        np.testing.assert_array_equal(numbers(sent[name], "<f4"), together.to_numpy().astype(np.float32))
+    assert numbers(sent["at"], "<u4").tolist()[:3] == [1, 3, 5]
+
+
+def test_candles_outside_the_run_are_left_out_and_missing_ones_are_missing():
+    run = sample_run(200, trades=4)
+    given = candles_of_run(run)
+    before, after = given.iloc[[0]].copy(), given.iloc[[-1]].copy()
+    before["ts_open"] -= Timeframe.M15.ms
+    after["ts_open"] += Timeframe.M15.ms
+    around = pd.concat([before, given.drop(index=[7, 8]), after])
+    page = render_report(run, metrics_of_run(run), None, around, generated=False)
+    sent = chart_data_in(page)["candles"]
+    assert numbers(sent["at"], "<u4").tolist() == [bar for bar in range(200) if bar not in (7, 8)]
+    np.testing.assert_array_equal(
+        numbers(sent["high"], "<f4"), given["high"].drop(index=[7, 8]).to_numpy().astype(np.float32)
+    )
+
+
+def test_stops_and_targets_travel_with_their_trades():
+    run = sample_run()
+    trades = chart_data_in(report_of(run))["trades"]
+    for name in ("stop_price", "target_price"):
+        np.testing.assert_array_equal(
+            numbers(trades[name][1], "<f4"), run.trades[name].to_numpy().astype(np.float32)
+        )
+
+
+def test_the_rolling_sharpe_ends_with_that_of_the_last_ninety_days():
+    run = sample_run(200, trades=20, timeframe=Timeframe.D1)
+    rolling = chart_data_in(report_of(run))["rolling"]
+    assert len(rolling["days"]) == len(rolling["values"]) == 200 - 89
+    assert (rolling["days"][0], rolling["days"][-1]) == ("2023-03-31", "2023-07-19")
+    equity = run.equity["equity_usdt"].to_numpy()
+    returns = (equity[1:] / equity[:-1] - 1)[-90:]
+    by_hand = returns.mean() / returns.std(ddof=1) * math.sqrt(365.25)
+    assert rolling["values"][-1] == pytest.approx(by_hand, abs=1e-3)
 
 
 def test_costs_lead_from_the_result_before_them_to_the_net_result():
@@ -204,7 +251,7 @@ def test_the_same_run_gives_the_same_bytes_in_another_process():
     )
     elsewhere = subprocess.run(
         [sys.executable, "-c", code, str(Path(__file__).parent)],
-        env={"PYTHONHASHSEED": "12345", "PATH": "/usr/bin:/bin"},
+        env={"PYTHONHASHSEED": "12345", "PATH": "/usr/bin:/bin", "PYTHONPATH": os.environ["PYTHONPATH"]},
         capture_output=True,
         text=True,
         check=True,
@@ -217,17 +264,17 @@ def test_the_file_appears_whole_in_a_folder_made_for_it(tmp_path):
     metrics = metrics_of_run(run)
     path = tmp_path / "reports" / "run.html"
     for _ in range(2):
-        write_report(run, metrics, None, path, generated=False)
+        write_report(run, metrics, None, candles_of_run(run), path, generated=False)
     assert [item.name for item in path.parent.iterdir()] == ["run.html"]
-    assert path.read_text() == render_report(run, metrics, None, generated=False)
+    assert path.read_text() == render_report(run, metrics, None, candles_of_run(run), generated=False)
 
 
 def test_the_base_path_may_be_an_object_store():
     run = sample_run()
     metrics = metrics_of_run(run)
     path = UPath("memory://reports/run.html")
-    write_report(run, metrics, None, path, generated=False)
-    assert path.read_text() == render_report(run, metrics, None, generated=False)
+    write_report(run, metrics, None, candles_of_run(run), path, generated=False)
+    assert path.read_text() == render_report(run, metrics, None, candles_of_run(run), generated=False)
 
 
 def test_two_years_of_15m_stay_below_5_mb_and_3_seconds(tmp_path):
@@ -235,8 +282,39 @@ def test_two_years_of_15m_stay_below_5_mb_and_3_seconds(tmp_path):
     metrics = metrics_of_run(run)
     path = tmp_path / "run.html"
     before = time.perf_counter()
-    write_report(run, metrics, decision_on_run(run, metrics), path, generated=True)
+    write_report(run, metrics, decision_on_run(run, metrics), candles_of_run(run), path, generated=True)
     seconds = time.perf_counter() - before
     print(f"report of 70,000 bars: {path.stat().st_size / 1e6:.2f} MB in {seconds:.2f} s")
     assert path.stat().st_size < 5_000_000
     assert seconds < 3.0
+
+
+def test_the_evidence_is_told_with_every_gate_and_what_it_was_drawn_from():
+    run, candles, found = judged_run()
+    metrics = metrics_of_run(run)
+    without = render_report(run, metrics, None, candles, generated=False)
+    assert 'id="strips"' not in without
+    assert chart_data_in(without)["evidence"] is None
+
+    page = render_report(run, metrics, None, candles, generated=False, evidence=found)
+    assert '<p class="verdict good">Validated</p>' in page
+    for gate in found.gates:
+        assert f"<td>{gate.gate}</td>" in page
+    sent = chart_data_in(page)["evidence"]
+    assert [strip["outside_pct"] for strip in sent["strips"]] == [
+        round(window.outside.net_return_pct, 4) for window in found.walk_forward.windows
+    ]
+    assert sent["strips"][0]["outside"][0] == found.walk_forward.windows[0].split.outside_start_ms
+    [heat] = sent["heat"]
+    assert (heat["across"], heat["up"], heat["chosen"]) == ("fast", "slow", ["4", "20"])
+    own = [result.metrics["sharpe"] for result in found.tried if result.binding == found.chosen]
+    cell = heat["z"][heat["y"].index("20")][heat["x"].index("4")]
+    assert cell == pytest.approx(own[0], abs=1e-4)
+    assert sum(sent["paths"][0]["shares"]) == pytest.approx(100, abs=1e-2)
+    assert sent["stress"]["values"][0] == sent["own_pct"] == round(metrics.net_return_pct, 4)
+
+    lone = VALIDATION_GATES[0].run(replace(found.evidence, walk_forward_efficiency=-1.0))
+    refused = replace(found, gates=(lone,))
+    page = render_report(run, metrics, None, candles, generated=False, evidence=refused)
+    assert f"Not validated: refused by {lone.gate}" in page
+    assert lone.violations[0].remedy in page
