@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.cli.screen import failure, market_notice
-from engine.cli.tables import Row, new_table, verdict
+from engine.cli.tables import Row, coloured, new_table, number, verdict
 from engine.timeframes import format_utc
 
 
@@ -67,6 +67,74 @@ def why(console: Console, data: Row) -> None:
             _stage(console, stage)
         console.print(Text.assemble(("Next  ", "bold green"), standing["next_step"]), soft_wrap=True)
     console.print(market_notice(data["market"]))
+
+
+def replay(console: Console, data: Row) -> None:
+    """Show what became of the promoted and the refused: in all, by month, and by gate."""
+    summary = data["summary"]
+    months = f"{data['months_ahead']} month{'s' if data['months_ahead'] > 1 else ''}"
+    console.print(Text(f"Decided at each month's end ({data['stage']}); {months} ahead", style="bold"))
+    fates = [(name, summary[name]) for name in ("promoted", "refused", "everything")]
+    _fates(console, "Verdict", fates)
+    by_chance = summary["p_value"]
+    said = "no month has both" if by_chance is None else f"by chance in {by_chance:.1%} of shuffles"
+    difference = number(summary["difference_pct"], 2, " % a decision")
+    console.print(Text(f"Promoted less refused: {difference} ({said}).", style="bold"))
+    if summary["not_judged"]:
+        console.print(
+            Text(f"{summary['not_judged']} could not be judged: too little was known.", style="dim")
+        )
+    table = new_table("Month's end", "Promoted", "Mean %", "Refused", "Mean % ", right=_MONTH_NUMBERS)
+    for month in summary["months"]:
+        table.add_row(
+            _moment(month["moment_ms"])[:10],
+            number(month["promoted"]["decisions"], 0),
+            coloured(month["promoted"]["mean_return_pct"]),
+            number(month["refused"]["decisions"], 0),
+            coloured(month["refused"]["mean_return_pct"]),
+        )
+    console.print(table)
+    if summary["gates"]:
+        _gate_worth(console, summary["gates"])
+    for failed in data["failed"]:
+        what = f"{failed['card']} {failed['symbol']}: {failed['error']}"
+        console.print(failure(what, failed["way_out"]), soft_wrap=True)
+    console.print(market_notice(data["market"]))
+
+
+_MONTH_NUMBERS = ("Promoted", "Mean %", "Refused", "Mean % ")
+
+
+def _fates(console: Console, head: str, fates: Sequence[tuple[str, Row]]) -> None:
+    numbers = ("Decisions", "Mean %", "Median %", "Earned", "Worst %", "Max DD %", "Trades")
+    table = new_table(head, *numbers, right=numbers)
+    for name, fate in fates:
+        table.add_row(
+            name,
+            number(fate["decisions"], 0),
+            coloured(fate["mean_return_pct"]),
+            coloured(fate["median_return_pct"]),
+            number(fate["earned_pct"], 0, " %"),
+            coloured(fate["worst_return_pct"]),
+            number(fate["deepest_drawdown_pct"]),
+            number(fate["trades"], 0),
+        )
+    console.print(table)
+
+
+def _gate_worth(console: Console, gates: Sequence[Row]) -> None:
+    numbers = ("Refused", "Mean %", "Passed", "Mean % ", "Difference %")
+    table = new_table("Gate", *numbers, right=numbers, title="What each gate told apart")
+    for gate in gates:
+        table.add_row(
+            gate["gate"],
+            number(gate["refused"]["decisions"], 0),
+            coloured(gate["refused"]["mean_return_pct"]),
+            number(gate["passed"]["decisions"], 0),
+            coloured(gate["passed"]["mean_return_pct"]),
+            coloured(gate["difference_pct"]),
+        )
+    console.print(table)
 
 
 def _stage(console: Console, stage: Row) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, override
 import typer
 from typer.core import TyperGroup
 
-from engine.cli.arguments import AsJson, CardName, End, OptionalCard, Symbols
+from engine.cli.arguments import AsJson, CardName, CardNames, End, OptionalCard, Symbols
 from engine.cli.calling import call
 
 _LIST = "list"
@@ -55,6 +55,55 @@ def promotions(
     from engine.cli import promotion_tables
 
     call("promotions.list", {"card": card, "every": every}, promotion_tables.promotions, as_json=as_json)
+
+
+class ReplayedStage(StrEnum):
+    """The stages that can be replayed."""
+
+    BACKTESTED = "backtested"
+    VALIDATED = "validated"
+
+
+@promotions_app.command("replay")
+def replay(
+    cards: CardNames = None,
+    every: Annotated[bool, typer.Option("--all", help="Every card of the folder.")] = False,
+    symbol: Symbols = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="First month's end (UTC), as 2025-01-01.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Last one (UTC).")] = None,
+    stage: Annotated[
+        ReplayedStage, typer.Option(help="validated gathers the whole evidence each month.")
+    ] = ReplayedStage.BACKTESTED,
+    months_ahead: Annotated[int, typer.Option(help="Months looked at after each decision.", min=1)] = 1,
+    windows: Annotated[int | None, typer.Option(help="Of validated: windows; 12.", min=1)] = None,
+    sets: Annotated[int | None, typer.Option(help="Of validated: sets tried; 50.", min=1)] = None,
+    paths: Annotated[int | None, typer.Option(help="Of validated: Monte Carlo paths; 200.", min=10)] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything that is drawn; 0.", min=0)] = None,
+    workers: Annotated[int | None, typer.Option(help="Threads; one per core if not given.", min=1)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test the policy over history: decide month by month with what was known then, and see what came after.
+
+    Nothing goes into the ledger.
+    """
+    from engine.cli import promotion_tables
+
+    if every is bool(cards):
+        raise typer.BadParameter("name cards, or say --all", param_hint="CARD" if every else "--all")
+    arguments = {
+        "cards": cards or None, "symbols": symbol, "start": first, "end": last, "stage": stage,
+        "months_ahead": months_ahead, "windows": windows, "sets": sets, "paths": paths, "seed": seed,
+        "workers": workers,
+    }  # fmt: skip
+    call(
+        "promotions.replay",
+        arguments,
+        promotion_tables.replay,
+        as_json=as_json,
+        well=lambda data: not data["failed"],
+    )
 
 
 def promote(

@@ -27,6 +27,7 @@ from engine.tools import (
     portfolio,
     project,
     promote,
+    promotion_replay,
     promotions,
     reports,
     strategies,
@@ -48,7 +49,8 @@ def own_registry() -> ToolRegistry:
     registry = ToolRegistry()
     rooms = (
         backtest, cards, data, data_files, data_heal, data_quality, explain, features, gates, live, portfolio,
-        project, promote, promotions, reports, strategies, sweep, sweeps, universe, validation,
+        project, promote, promotion_replay, promotions, reports, strategies, sweep, sweeps, universe,
+        validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

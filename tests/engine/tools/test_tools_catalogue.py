@@ -65,6 +65,7 @@ def test_the_shipped_tools_are_these():
         "promotions.decide",
         "promotions.list",
         "promotions.promote",
+        "promotions.replay",
         "promotions.why",
         "report.show",
         "strategies.list",
