@@ -136,6 +136,22 @@ class SymbolNotListed(ExchangeError):
     """The exchange does not list the symbol as a USDT perpetual."""
 
 
+class RiskRefused(TradeError):
+    """The risk manager does not let an order leave.
+
+    Parameters
+    ----------
+    problem, way_out : str
+        As of `TradeError`.
+    code : str
+        The name of the limit, or of what is not certain.
+    """
+
+    def __init__(self, problem: str, *, code: str, way_out: str = "") -> None:
+        self.code = code
+        super().__init__(problem, way_out=way_out)
+
+
 class SimulationError(TradeError):
     """The simulator was given something it must not run on."""
 

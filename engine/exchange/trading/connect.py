@@ -11,7 +11,13 @@ from engine.exchange.session import BybitSession
 from engine.exchange.timing import Timing
 from engine.exchange.trading.contract_rules import RulesBook
 from engine.exchange.trading.endpoint_limits import EndpointLimits
-from engine.exchange.trading.environment import TradingEnvironment, private_stream_url, read_credentials
+from engine.exchange.trading.environment import (
+    ARMED,
+    ARMED_VARIABLE,
+    TradingEnvironment,
+    private_stream_url,
+    read_credentials,
+)
 from engine.exchange.trading.manager import ExchangeManager
 from engine.exchange.trading.private_stream import PrivateStream
 from engine.exchange.trading.signed_session import SignedSession
@@ -65,7 +71,13 @@ def connect_account(
         timing=timing,
     )
     market = market_session(settings, timing)
-    return ExchangeManager(session, RulesBook(market, market.timing.monotonic_s), environment, market)
+    return ExchangeManager(
+        session,
+        RulesBook(market, market.timing.monotonic_s),
+        environment,
+        market,
+        is_armed=variables.get(ARMED_VARIABLE) == ARMED,
+    )
 
 
 def connect_stream(

@@ -15,6 +15,9 @@ DEMO_URL = "https://api-demo.bybit.com"
 SANDBOX_KEY = "sandbox-key"
 SANDBOX_SECRET = "sandbox-secret"
 
+ARMED_VARIABLE, ARMED = "TRADE_LIVE_ARMED", "yes"
+"""What lets a live account take orders that open positions."""
+
 # what Bybit gives out; anything else would reach the text of an error as a bad header
 _KEY = re.compile(r"[A-Za-z0-9_-]{4,128}")
 _PRIVATE_PATH = "/v5/private"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import batched
 from typing import Any
 
-from engine.errors import ExchangeError, ExchangeUnavailable, OutcomeUnknown
+from engine.errors import ExchangeError, ExchangeUnavailable, OutcomeUnknown, TradeError
 from engine.exchange.faults import FaultKind, RequestFault, kind_of_ret_code
 from engine.exchange.trading.account_reader import LINEAR, AccountReader
 from engine.exchange.trading.contract_rules import wire_text
@@ -32,7 +32,7 @@ _FIRST_WAIT_S = 0.25
 _SHOWN_S = 1.0
 _LOOKS = 3
 
-type Verdict = OrderAck | ExchangeError
+type Verdict = OrderAck | TradeError
 
 
 def order_parameters(request: OrderRequest) -> dict[str, object]:
