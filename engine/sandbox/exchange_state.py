@@ -83,9 +83,8 @@ class ExchangeState:
 
         Never on the server's own thread, which is the one that tells.
         """
-        now_ms = self.clock()
-        self.desk.advance_to(now_ms)
-        self.streams.wait_until_told(now_ms)
+        self.desk.advance_to(self.clock())
+        self.streams.call()
 
     def put_in_force(self, faults: FaultPlan) -> None:
         """Let this plan decide from now on; the numbers of its scripts count from here.

@@ -109,6 +109,14 @@ class SandboxServer:
         clock.set(ts_ms)
         self._state.catch_up()
 
+    def catch_up(self) -> None:
+        """Return when all has happened up to the time of the clock, and every open stream has told of it."""
+        self._state.catch_up()
+
+    def set_signing_offset(self, offset_ms: int) -> None:
+        """Let the clock that judges signed requests run so far ahead: behind it, a client's clock is fast."""
+        self._state.signing_offset_ms = offset_ms
+
     def put_in_force(self, faults: FaultPlan) -> None:
         """Let this plan decide what goes wrong from now on; the numbers of its scripts count from here.
 

@@ -153,6 +153,7 @@ class Stream:
         """Say what the feeds have to say whenever the clock has moved on or a feed is new."""
         seen: tuple[int, int, frozenset[str]] | None = None
         while True:
+            calls = self._state.streams.calls
             now_ms, feeds = self._state.clock(), dict(self._feeds)
             due = (now_ms, self._revision(), frozenset(feeds))
             if seen != due:
@@ -160,7 +161,7 @@ class Stream:
                 for feed, message in await run_in_threadpool(self._said, feeds, now_ms):
                     if self._feeds.get(str(message["topic"])) is feed:
                         await self._deliver(message)
-            self._state.streams.told(id(self), now_ms)
+            self._state.streams.told(id(self), calls)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), _TICK_S)
             self._moved.clear()

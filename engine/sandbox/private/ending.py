@@ -19,7 +19,7 @@ from engine.sandbox.private.terms import (
 
 
 def settle_delisted(state: AccountState, symbol: str, quotes: Quotes) -> None:
-    """Cancel the orders of a contract that is delisted, and settle its position at the mark, without a fee."""
+    """Cancel the orders of a delisted contract, and settle its position at the mark, without a fee."""
     for order in state.open_of(symbol):
         cancel(state, order, quotes, CancelType.SETTLED)
     position = state.position(symbol)

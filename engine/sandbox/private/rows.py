@@ -225,7 +225,8 @@ def position_row(state: AccountState, position: Position, quotes: Quotes) -> Row
 def position_message_row(state: AccountState, position: Position, quotes: Quotes) -> Row:
     """Return a position as the private stream's topic `position` tells of it: the entry has another name."""
     row = position_row(state, position, quotes)
-    return {"category": "linear", **row, "entryPrice": row.pop("avgPrice"), "sessionAvgPrice": "0"}
+    entry = row.pop("avgPrice")
+    return {"category": "linear", **row, "entryPrice": entry, "sessionAvgPrice": "0"}
 
 
 def liquidation_price_of(state: AccountState, position: Position, quotes: Quotes) -> Decimal | None:
