@@ -85,7 +85,7 @@ def opening_orders(
         for sent in [next((each for each in in_flight if each.order_link_id == order.order_link_id), None)]
         if not order.reduce_only and order.is_open and not (without and order.order_link_id == without)
     ]
-    seen = {order.order_link_id for order in view.open_orders if order.order_link_id}
+    seen = {order.order_link_id for order in view.open_orders if order.is_open}
     unseen = [
         OpeningOrder(sent.symbol, sent.side, sent.size, sent.price)
         for sent in in_flight

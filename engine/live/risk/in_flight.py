@@ -1,10 +1,12 @@
 """Orders between their sending and their showing in the account: counted until the account must show them.
 
 An order that was let through counts as if it were open, from before it is sent. It stops counting when the
-exchange told its end and the position is as new as that, or when it has been neither seen open nor reported
-and the account was read at least 10 seconds later: twice the time Bybit takes a request within
-(recv_window, 5 s). Until then it may count twice, in the book or position and here: too much, never too
-little.
+exchange told its end and the position is as new as that; or, where nothing was told, by two readings of the
+account without it, the first 10 seconds after it was sent and the second 10 seconds after the first. Until
+then it may count twice, in the position and here: too much, never too little.
+
+10 seconds are the 5 within which Bybit takes a request or refuses it (recv_window), and 5 by which the parts
+of one reading, or the pushes of an order and of its position, may be apart.
 """
 
 from __future__ import annotations
@@ -19,8 +21,6 @@ from engine.live.risk.view import AccountView, OrderIntent
 from engine.timeframes import MINUTE_MS
 
 SETTLED_AFTER_MS = 10_000
-# how old the note of an order's last sighting may become, so that not every look at it is written down
-_SIGHTING_MS = 1_000
 
 
 def with_sent(record: RiskRecord, intent: OrderIntent, view: AccountView, now_ms: int) -> RiskRecord:
@@ -33,7 +33,6 @@ def with_sent(record: RiskRecord, intent: OrderIntent, view: AccountView, now_ms
         request.side,
         request.size,
         max(price for price in prices if price is not None),
-        now_ms,
         now_ms,
     )
     record = without_order(record, request.order_link_id)
@@ -56,7 +55,8 @@ def with_report(record: RiskRecord, report: OrderReport) -> RiskRecord:
             if order.order_link_id != report.order_link_id:
                 yield order
             elif report.is_open:
-                yield replace(order, size=report.size)
+                # its size may be that of before an amendment: what is seen in the account says more
+                yield order
             elif report.filled_size > 0:
                 yield replace(order, size=report.filled_size, ended_ms=report.updated_ms)
 
@@ -69,28 +69,34 @@ def with_view(record: RiskRecord, view: AccountView) -> RiskRecord:
     if read_ms is None or not record.in_flight:
         return record
     seen = {order.order_link_id: order for order in view.open_orders if order.is_open}
-
-    def left() -> Iterator[InFlight]:
-        for order in record.in_flight:
-            position = view.positions.get(order.symbol)
-            if order.order_link_id in seen and order.ended_ms is None:
-                sighted = max(order.seen_ms, read_ms)
-                # an amendment that has not shown by now has not been taken
-                size = seen[order.order_link_id].size if read_ms >= _settled(order.sent_ms) else order.size
-                if size != order.size or sighted - order.seen_ms >= _SIGHTING_MS:
-                    yield replace(order, size=size, seen_ms=sighted)
-                else:
-                    yield order
-            elif order.ended_ms is not None and position and position.updated_ms >= order.ended_ms:
-                continue
-            elif read_ms < _settled(order.seen_ms):
-                yield order
-
-    return replace(record, in_flight=tuple(left()))
+    left = tuple(
+        known
+        for order in record.in_flight
+        if (known := _looked_at(order, seen.get(order.order_link_id), view, read_ms)) is not None
+    )
+    has_settled = len(left) < len(record.in_flight)
+    return replace(
+        record,
+        in_flight=left,
+        settled_ms=max(record.settled_ms, read_ms) if has_settled else record.settled_ms,
+    )
 
 
-def _settled(ts_ms: int) -> int:
-    return ts_ms + SETTLED_AFTER_MS + _SIGHTING_MS
+def _looked_at(order: InFlight, seen: OrderReport | None, view: AccountView, read_ms: int) -> InFlight | None:
+    """Return an order after a look at the account; None if the account must show its outcome by now."""
+    if order.ended_ms is not None:
+        position = view.positions.get(order.symbol)
+        if position is not None and position.updated_ms >= order.ended_ms:
+            return None
+    elif seen is not None:
+        # an amendment that does not show by now has not been taken
+        is_late = read_ms >= order.sent_ms + SETTLED_AFTER_MS
+        return replace(order, size=seen.size if is_late else order.size, missing_ms=None)
+    if read_ms < order.sent_ms + SETTLED_AFTER_MS:
+        return order
+    if order.missing_ms is None:
+        return replace(order, missing_ms=read_ms)
+    return None if read_ms >= order.missing_ms + SETTLED_AFTER_MS else order
 
 
 def sent_lately(record: RiskRecord, now_ms: int) -> tuple[int, ...]:

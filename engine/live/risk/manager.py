@@ -149,6 +149,16 @@ class RiskManager:
         """
         self._change(lambda record: with_equity(record, equity, now_ms), now_ms)
 
+    def observe(self, view: AccountView, now_ms: int) -> None:
+        """Take note of the account, once a minute or whenever it was read: equity, and orders that settled.
+
+        Raises
+        ------
+        DataError
+            If the memory cannot be read or written.
+        """
+        self._memory.change(lambda record: self._observed(record, view, now_ms))
+
     def release(self, order_link_id: str, now_ms: int) -> None:
         """Take back an order that was let through and certainly never reached the exchange.
 
@@ -235,6 +245,9 @@ class RiskManager:
         for is_certain in CERTAINTY_CHECKS:
             if refusal := is_certain(intent, view, self.limits, now_ms):
                 return refusal
+        if view.account_ms is not None and view.account_ms < record.settled_ms:
+            message = "the account was read before the last orders settled"
+            return denied(DenialCode.STALE_ACCOUNT, message)
         case = Case.of(intent, view, record, self.limits, now_ms)
         if case is None:
             return denied(

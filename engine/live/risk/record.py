@@ -55,8 +55,9 @@ class Closed:
 class InFlight:
     """An order that may be on its way, in the book, or filled and not yet seen in the position.
 
-    `price` is what its exposure is counted at; `seen_ms` is when it was last seen open, `sent_ms` at first.
-    Once the exchange has told that it is filled or over, `ended_ms` is when, and `size` is what was filled.
+    `price` is what its exposure is counted at, `sent_ms` when it was let through. Once the exchange has told
+    that it is over, `ended_ms` is when, and `size` is what was filled. `missing_ms` is when the account was
+    first read without it, since it was last seen.
     """
 
     order_link_id: str
@@ -65,7 +66,7 @@ class InFlight:
     size: Decimal
     price: Decimal
     sent_ms: int
-    seen_ms: int
+    missing_ms: int | None = None
     ended_ms: int | None = None
 
 
@@ -91,6 +92,9 @@ class RiskRecord:
         When orders were sent in the last minute.
     in_flight : tuple of InFlight
         Orders whose outcome is not in the account yet.
+    settled_ms : int
+        When the account was read by which orders were last found to have settled: an older reading does not
+        know them.
     reasons : tuple of StateReason
         Why trading is not free.
     """
@@ -106,6 +110,7 @@ class RiskRecord:
     streak_from_ms: int = 0
     sent_ms: tuple[int, ...] = ()
     in_flight: tuple[InFlight, ...] = ()
+    settled_ms: int = 0
     reasons: tuple[StateReason, ...] = ()
 
 

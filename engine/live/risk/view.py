@@ -60,8 +60,9 @@ class AccountView:
     clock_offset_ms : int or None
         The exchange's clock less ours; None if never compared.
     account_ms : int or None
-        When wallet, positions and orders were last known to be right: the time of the last full reading, or
-        of the last sign of life of a stream that carries every change.
+        When the positions were last known to be right: the time of their last reading, or of the last sign
+        of life of a stream that carries every change. The orders are of the same time, give or take 5
+        seconds, and so is the wallet.
     instruments : mapping of InstrumentRules
         By symbol: for the risk tiers.
     """

@@ -219,9 +219,28 @@ def test_an_order_counts_until_the_position_has_it():
 def test_an_order_that_never_showed_is_given_up():
     risk = manager("positions: {max_notional_usdt: 1000}")
     assert risk.check(intent(10, name="a"), view(), NOW).allowed
-    for passed_ms, allowed in ((10_000, False), (11_000, True)):
+    risk.observe(view(NOW + 10_000), NOW + 10_000)
+    for passed_ms, allowed in ((19_999, False), (20_000, True)):
         later = NOW + passed_ms
         assert risk.check(intent(10, name="b", now_ms=later), view(later), later).allowed is allowed
+
+
+def test_an_order_that_vanishes_counts_until_the_position_had_time():
+    risk = manager("positions: {max_notional_usdt: 1000}")
+    assert risk.check(intent(10, name="a"), view(), NOW).allowed
+    later = NOW + MINUTE_MS
+    risk.observe(view(later, orders=[order(10, name="a")]), later)
+    # filled meanwhile: the push of the order has come, that of the position has not
+    assert not risk.check(intent(1, name="b", now_ms=later), view(later), later).allowed
+
+
+def test_an_older_reading_of_the_account_is_not_gone_back_to():
+    risk = manager()
+    assert risk.check(intent(10, name="a"), view(), NOW).allowed
+    for later in (NOW + 10_000, NOW + 20_000):
+        risk.observe(view(later), later)
+    refused = risk.check(intent(10, name="b", now_ms=NOW + 20_001), view(NOW + 19_000), NOW + 20_001)
+    assert refused.code is DenialCode.STALE_ACCOUNT
 
 
 def test_a_refused_order_stops_counting_at_once():
