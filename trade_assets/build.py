@@ -28,11 +28,12 @@ from trade_assets.assets.market import (
     market_assets,
     open_interest_assets,
 )
+from trade_assets.assets.sweeps import sweep_asset
 from trade_assets.freshness_sensor import freshness_sensor
 from trade_assets.io import ArtifactIOManager, Artifacts
 from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, PartitionedAsset
 from trade_assets.partitions import Universe
-from trade_assets.resources import Clock, ExchangeClient, MarketDatabase, PromotionDatabase
+from trade_assets.resources import Clock, ExchangeClient, MarketDatabase, PromotionDatabase, SweepDatabase
 from trade_assets.schedules import daily_listing_schedule, daily_sync_schedule
 from trade_assets.sensors import candle_close_sensor
 from trade_assets.work import WATCHER, NullWatcher
@@ -70,6 +71,7 @@ def build_defs(
         *market_assets(timeframes=universe.timeframes, history_start_ms=settings.history_start_ms),
         *open_interest_assets(cards.plans.values()),
         *(asset for plan in cards.plans.values() for asset in card_assets(plan)),
+        *(sweep_asset(cards.plans[name], space) for name, space in cards.spaces.items() if space.parameters),
     ]
     return dg.Definitions(
         assets=[
@@ -130,6 +132,7 @@ def default_resources(settings: TradeSettings) -> dict[str, Any]:
     return {
         "market_database": MarketDatabase(database=str(settings.market_database)),
         "promotion_database": PromotionDatabase(database=str(settings.promotion_database)),
+        "sweep_database": SweepDatabase(database=str(settings.sweep_database)),
         "exchange": ExchangeClient(
             base_url=settings.exchange_url, request_limit_file=str(settings.request_limit_file)
         ),

@@ -65,6 +65,8 @@ class PartitionedAsset:
         How many symbols are worked on side by side, each by a thread.
     resources : collection of str, optional
         Keys of the resources `make` and `begin` use.
+    config : mapping of str to Field, optional
+        What can be asked for when it is materialized, beside the partition; each with a default.
     retries : RetryPolicy, optional
         For an exchange that does not answer. Nothing else is tried again.
     """
@@ -83,6 +85,7 @@ class PartitionedAsset:
     symbols_at_once: int = 1
     resources: Collection[str] = ()
     kinds: Collection[str] = ()
+    config: Mapping[str, dg.Field] = field(default_factory=dict)
     retries: dg.RetryPolicy | None = None
 
     @property
@@ -114,6 +117,7 @@ class PartitionedAsset:
             code_version=self.code_version,
             description=self.description,
             kinds=set(self.kinds),
+            config_schema=dict(self.config) or None,
             retry_policy=self.retries,
         )
         def asset(context: dg.AssetExecutionContext, **inputs: ArtifactInput) -> Iterator[Any]:
@@ -244,7 +248,8 @@ class PartitionedAsset:
         watcher.starting("/".join(self.key), partition)
         started = time.perf_counter()
         values, taken = self._read_inputs(context, partition, inputs)
-        made = self.make(Work(partition, context.resources, taken, shared), **values)
+        asked = context.op_execution_context.op_config if self.config else {}
+        made = self.make(Work(partition, context.resources, taken, shared, asked), **values)
         watcher.made("/".join(self.key), partition, time.perf_counter() - started)
         return made, Product(made.value, self.code_version, taken)
 

@@ -22,6 +22,7 @@ from engine.exchange.connect import shared_market_client
 from engine.market_data.duckdb_file import LOCK_TIMEOUT_S, connect
 from engine.market_data.store import HistoricalDataStore
 from engine.promotion.ledger import PromotionLedger
+from engine.promotion.sweep_ledger import SweepLedger
 
 
 class DatabaseFile(DuckDBResource):
@@ -60,6 +61,16 @@ class PromotionDatabase(DatabaseFile):
     def ledger(self) -> PromotionLedger:
         """Return the ledger over this database."""
         return PromotionLedger(self.get_connection)
+
+
+class SweepDatabase(DatabaseFile):
+    """The trials of all sweeps."""
+
+    filled_by: str = "trade sweep"
+
+    def ledger(self) -> SweepLedger:
+        """Return the ledger over this database."""
+        return SweepLedger(self.get_connection)
 
 
 class ExchangeClient(dg.ConfigurableResource[None]):

@@ -66,12 +66,15 @@ class Work:
         Hash of each artifact that was read, by its address.
     shared
         What the asset's `begin` gave for all partitions of the step.
+    config : mapping
+        What was asked for beside the partition, of an asset that can be asked.
     """
 
     partition: Partition
     resources: Any
     taken: Mapping[str, str] = field(default_factory=dict)
     shared: Any = None
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

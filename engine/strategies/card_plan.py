@@ -7,7 +7,7 @@ condition names something the card has.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from engine.features.inputs import derivative_inputs, feature_inputs
 from engine.idea_card.card import IdeaCard
 from engine.idea_card.features import FeatureSpec
 from engine.idea_card.load import load_cards, load_space, with_defaults
+from engine.idea_card.parameter_space import ParameterSpace
 from engine.idea_card.schema_version import version_problems
 from engine.idea_card.yaml_source import key_path, line_of, read_yaml, within
 from engine.rules.names import NameTable, Reference, UnknownName
@@ -110,10 +111,14 @@ class CardPlan:
 
 @dataclass(frozen=True)
 class PlanFolder:
-    """The usable cards of a folder by id, and why the other files are not usable, by file name."""
+    """The usable cards of a folder by id, and why the other files are not usable, by file name.
+
+    `spaces` has what each of the usable cards can be, by id.
+    """
 
     plans: dict[str, CardPlan]
     errors: dict[str, CardError]
+    spaces: dict[str, ParameterSpace] = field(default_factory=dict)
 
 
 def plan_card(card: IdeaCard, strategies: StrategyRegistry = STRATEGIES) -> CardPlan:
@@ -178,6 +183,10 @@ def load_plan(path: Path) -> CardPlan:
         With file, line, key path, value and way out of every problem; also where a parameter's range leads
         to a card that makes no sense.
     """
+    return _planned(path)[0]
+
+
+def _planned(path: Path) -> tuple[CardPlan, ParameterSpace]:
     try:
         space = load_space(path)
     except CardError as error:
@@ -189,7 +198,7 @@ def load_plan(path: Path) -> CardPlan:
     problems = space.range_problems(plan_card)
     if problems:
         raise space.source.error(problems)
-    return plan
+    return plan, space
 
 
 def load_plans(folder: Path) -> PlanFolder:
@@ -202,16 +211,17 @@ def load_plans(folder: Path) -> PlanFolder:
     """
     loaded = load_cards(folder)
     plans: dict[str, CardPlan] = {}
+    spaces: dict[str, ParameterSpace] = {}
     errors = {
         filename: _with_problems_of_parts(folder / filename, error)
         for filename, error in loaded.errors.items()
     }
     for name, path in loaded.files.items():
         try:
-            plans[name] = load_plan(path)
+            plans[name], spaces[name] = _planned(path)
         except CardError as error:
             errors[path.name] = error
-    return PlanFolder(plans, errors)
+    return PlanFolder(plans, errors, spaces)
 
 
 def _with_problems_of_parts(path: Path, error: CardError) -> CardError:
