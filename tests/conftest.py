@@ -18,7 +18,8 @@ os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 # A process that a test starts finds the modules beside this file too.
 os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # the project first: tests/engine must not hide engine from an installed command
+    [*map(str, Path(__file__).parents[1::-1]), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
 

@@ -364,8 +364,11 @@ def test_a_panic_waits_for_nothing_else(context):
     registry = ToolRegistry()
     release = threading.Event()
 
+    in_vain = []
+
     def wait(_asked, _context):
-        release.wait(30)
+        if not release.wait(10):
+            in_vain.append(True)
 
     endless = ToolCost(CostScale.UNTIL_STOPPED, "time")
     waiting = [
@@ -391,7 +394,7 @@ def test_a_panic_waits_for_nothing_else(context):
     everything = Permissions(allow_writes=True, allow_trading=True)
     answer = in_process(registry, context, use, everything)
     assert not answer.is_error
-    assert call(answer)["elapsed_ms"] < 1_000
+    assert in_vain == []
 
 
 def test_an_answer_that_is_too_long_is_told_and_not_sent(context):
