@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.errors import GateRefused
 from engine.gates.base import Gate, GateResult, GateViolation
 from engine.promotion.policy import Stage
-from engine.promotion.stages import Standing, stage_before
+from engine.promotion.stages import LADDER, Standing, stage_before
 
 _HOW = {
     Stage.BACKTESTED: "backtest it: trade run CARD, or trade promote CARD",
@@ -66,11 +67,8 @@ class NothingRefusedGate(Gate[Step]):
 
     def run(self, evidence: Step) -> GateResult:
         """Return the verdict, with each refusal that stands."""
-        below = [
-            entry
-            for entry in evidence.stands.refusals
-            if evidence.stage not in (entry.decision.stage, Stage.RETIRED)
-        ]
+        stages = LADDER[: LADDER.index(evidence.stage)] if evidence.stage in LADDER else ()
+        below = [entry for entry in evidence.stands.refusals if entry.decision.stage in stages]
         found = tuple(
             GateViolation(
                 where=evidence.where,
@@ -116,3 +114,18 @@ def _violation(step: Step, what: str, remedy: str) -> GateViolation:
 
 EVIDENCE_STEP_GATES: tuple[Gate[Step], ...] = (StageBeforeGate(), NothingRefusedGate())
 PERSON_STEP_GATES: tuple[Gate[Step], ...] = (*EVIDENCE_STEP_GATES, PersonGate())
+
+
+def refuse_early(step: Step) -> None:
+    """Refuse a step that no evidence can take, before any is gathered.
+
+    Raises
+    ------
+    GateRefused
+        With the first violation of the gates on steps, and its remedy.
+    """
+    for gate in EVIDENCE_STEP_GATES:
+        for violation in gate.run(step).violations:
+            raise GateRefused(
+                f"{violation.where}: {violation.what} ({violation.how_much})", way_out=violation.remedy
+            )

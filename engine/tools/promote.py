@@ -61,8 +61,10 @@ def promote_card(asked: WhatToPromote, context: ToolContext) -> dict[str, Any]:
 
     def decide(subject: Subject, stands: Standing) -> PromotionDecision:
         from engine.promotion.policy import Stage
+        from engine.promotion.step_gates import Step, refuse_early
 
         stage = Stage(asked.stage) if asked.stage else _next(subject, stands)
+        refuse_early(Step(subject.where, stage, stands))
         match stage:
             case Stage.BACKTESTED:
                 return _backtested(subject, asked, context)

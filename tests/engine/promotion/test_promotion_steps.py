@@ -18,6 +18,7 @@ from engine.promotion.ledger import LedgerEntry
 from engine.promotion.policy import PromotionDecision, Stage, Verdict
 from engine.promotion.shadow_file import read_shadow_evidence, shadow_evidence_file, write_shadow_evidence
 from engine.promotion.stages import Standing
+from engine.promotion.step_gates import Step, refuse_early
 from engine.promotion.steps import (
     Subject,
     decide_by_person,
@@ -146,6 +147,16 @@ def test_a_refusal_below_stops_the_way_up() -> None:
     assert "row 3" in gate.violations[0].how_much
     again = standing_at(*UP[:2], held(Stage.BACKTESTED, good=False), BACKTESTED)
     assert decide_shadow(SUBJECT, RUN, again, decided_at_ms=1).promoted
+
+
+def test_a_refused_stage_may_be_shown_again_whatever_was_refused_above() -> None:
+    refused = (held(Stage.BACKTESTED, good=False), held(Stage.VALIDATED, good=False))
+    stands = standing_at(*UP[:3], *refused)
+    refuse_early(Step("here", Stage.BACKTESTED, stands))
+    with pytest.raises(GateRefused, match="evidence for backtested was refused"):
+        refuse_early(Step("here", Stage.VALIDATED, stands))
+    with pytest.raises(GateRefused, match="shadow needs validated"):
+        refuse_early(Step("here", Stage.SHADOW, standing_at(BACKTESTED)))
 
 
 def test_a_run_in_shadow_is_judged_by_the_card() -> None:
