@@ -115,7 +115,7 @@ class ExchangeManager(AccountKeeper):
         OutcomeUnknown
             If the exchange cannot be asked whether it has it. See `OrderPlacer.place`.
         """
-        self._check(request)
+        self.check(request)
         return self._placer.place(request)
 
     def place_batch(self, requests: Sequence[OrderRequest]) -> tuple[Verdict, ...]:
@@ -124,7 +124,7 @@ class ExchangeManager(AccountKeeper):
         sent: dict[int, OrderRequest] = {}
         for place, request in enumerate(requests):
             try:
-                self._check(request)
+                self.check(request)
                 sent[place] = request
             except (ExchangeError, ConfigurationError) as error:
                 verdicts[place] = error
@@ -217,7 +217,16 @@ class ExchangeManager(AccountKeeper):
             left -= size
         return tuple(parts)
 
-    def _check(self, request: OrderRequest) -> None:
+    def check(self, request: OrderRequest) -> None:
+        """Refuse an order that would be refused, before it is sent. `place` does so itself.
+
+        Raises
+        ------
+        ConfigurationError
+            If the account is live and not armed, and the order would open.
+        OrderRefused
+            If it breaks the instrument's rules.
+        """
         if self.environment is TradingEnvironment.LIVE and not self.is_armed and not request.reduce_only:
             raise ConfigurationError(
                 f"the live account is not armed, so {request.order_link_id} is not sent",
