@@ -25,7 +25,7 @@ from engine.idea_card.load import card_from_text
 from engine.strategies.card_plan import CardPlan, plan_card
 
 # A handful of moments for each card; what one card's cuts miss, another's find.
-_RANDOM_CUTS, _MOST_BARS = 4, 50_000
+_RANDOM_CUTS, _MOST_VALUES = 4, 500_000
 # What a fault of ours looks like, beside the errors raised on purpose.
 _FAULTS = (TradeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError)
 
@@ -196,7 +196,7 @@ class _Passing:
 
     def _look_ahead(self) -> None:
         evidence = look_ahead_evidence(self._plan, self._run.history)
-        _refuse(LookAheadGate().run(replace(evidence, random_cuts=_RANDOM_CUTS, most_bars=_MOST_BARS)))
+        _refuse(LookAheadGate().run(replace(evidence, random_cuts=_RANDOM_CUTS, most_values=_MOST_VALUES)))
 
 
 def _refuse(result: GateResult) -> None:

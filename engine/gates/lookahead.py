@@ -18,7 +18,7 @@ from engine.strategies.card_plan import CardPlan
 from engine.timeframes import format_utc
 
 # Some ten seconds of work; a strategy in Python takes a hundred times as long for a bar.
-_MOST_BARS, _MOST_BARS_IN_PYTHON = 120_000_000, 1_000_000
+_MOST_VALUES, _MOST_VALUES_IN_PYTHON = 1_200_000_000, 12_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +42,10 @@ class LookAheadEvidence:
         Of the cuts and the other futures.
     random_cuts : int
         Moments chosen at random.
-    most_bars : int
-        How many bars are run again in all, which bounds the time: entries beyond it are left out, though
-        twice as many of their moments are tried as there are random ones, whatever it takes.
+    most_values : int
+        How many values are made again in all (bars times the series of the trace), which bounds the time:
+        entries beyond it are left out, though twice as many of their moments are tried as there are random
+        ones, whatever it takes.
     """
 
     where: str
@@ -54,7 +55,7 @@ class LookAheadEvidence:
     given: RunTrace | None = None
     seed: int = 0
     random_cuts: int = 24
-    most_bars: int = _MOST_BARS
+    most_values: int = _MOST_VALUES
 
 
 def look_ahead_evidence(
@@ -86,7 +87,7 @@ def look_ahead_evidence(
         run=lambda market: trace_of(plan, market, start_ms),
         first_close=int(opens[min(first, len(opens) - 1)]) + exec_timeframe.ms,
         given=given,
-        most_bars=_MOST_BARS if plan.strategy is None else _MOST_BARS_IN_PYTHON,
+        most_values=_MOST_VALUES if plan.strategy is None else _MOST_VALUES_IN_PYTHON,
     )
 
 
@@ -94,7 +95,7 @@ class LookAheadGate(Gate[LookAheadEvidence]):
     """Repeat a run without its future, or with another one, at many moments; nothing before may change.
 
     The moments: some at random, of every entry the close it was decided at, and of one in four the close of
-    the bar it was filled in; as many as `most_bars` allows, evenly taken. At every second random moment the
+    the bar it was filled in; as many as `most_values` allows, evenly taken. At every second random moment the
     future is another one, at the others there is none. Compared are features on every timeframe, signals,
     what orders look at, fills and equity, to the bit.
     """
@@ -146,7 +147,8 @@ def _cuts(evidence: LookAheadEvidence, whole: RunTrace) -> tuple[list[int], int]
     of_entries = whole.entry_closes[np.isin(whole.entry_closes, closes)]
     bars = sum(len(of) for of in evidence.market.candles.values())
     # on average a cut runs half of the market
-    most = max(2 * evidence.most_bars // max(bars, 1) - len(at_random), 2 * evidence.random_cuts)
+    values = max(bars * len(whole.series), 1)
+    most = max(2 * evidence.most_values // values - len(at_random), 2 * evidence.random_cuts)
     chosen = of_entries
     if len(of_entries) > most:
         chosen = of_entries[np.linspace(0, len(of_entries) - 1, most).astype(np.int64)]
