@@ -317,7 +317,7 @@ def main() -> None:
     """Run `trade`. Whatever happens, what is shown is a message and a way out, never a traceback."""
     configure_logging()
     try:
-        app()
+        app(prog_name="trade")
     except Exception as error:  # the last resort of a program that people look at
         log.exception("the command failed in a way nobody foresaw")
         show_fault(error)
