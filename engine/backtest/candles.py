@@ -59,6 +59,13 @@ class Candles:
             **floats,
         )
 
+    def frame(self) -> pd.DataFrame:
+        """Return the candles of the last price as a frame: ts_open, open, high, low, close, volume."""
+        import pandas as pd
+
+        names = ("ts_open", "open", "high", "low", "close", "volume")
+        return pd.DataFrame({name: getattr(self, name) for name in names})
+
     def __len__(self) -> int:
         return len(self.ts_open)
 

@@ -39,4 +39,5 @@ def validation(console: Console, data: dict[str, Any]) -> None:
     refused = data["refused_by"]
     verdict = f"refused: {refused}" if refused else "validated"
     console.print(Text(f"Decision  {verdict}", style="bold"))
+    console.print(Text(f"Report    {data['report']}"), soft_wrap=True)
     console.print(market_notice(data["market"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -14,6 +14,9 @@ from engine.tools.market import MarketKind, stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.reports import RUNS_FOLDER
 from engine.tools.stores import market_store
+
+if TYPE_CHECKING:
+    from engine.backtest.result import BacktestResult
 
 _RUN_DIGITS = 12
 
@@ -45,6 +48,12 @@ def asked_window(start: str | None, end: str | None) -> tuple[int | None, int | 
     return start_ms, end_ms
 
 
+def report_of_run(result: BacktestResult) -> str:
+    """Return where the report of a run is, below the base of the artifacts, in a folder of the run's own."""
+    name = f"{result.symbol}_{result.exec_timeframe}_{result.run_id[:_RUN_DIGITS]}"
+    return f"{RUNS_FOLDER}/{result.card_id}/{name}/report.html"
+
+
 def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     """Backtest a card on stored candles; write its artifacts and its report.
 
@@ -69,10 +78,9 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     metrics = measure(result)
     decision = decide_run(result, metrics, plan.card.promotion, decided_at_ms=context.now_ms())
     context.progress.advance("backtest", note="measured")
-    name = f"{result.symbol}_{result.exec_timeframe}_{result.run_id[:_RUN_DIGITS]}"
-    folder = UPath(context.settings.artifacts_uri) / RUNS_FOLDER / result.card_id / name
+    report = UPath(context.settings.artifacts_uri) / report_of_run(result)
+    folder = report.parent
     write_artifacts(result, folder)
-    report = folder / "report.html"
     candles = store.read_ohlcv(result.symbol, result.exec_timeframe, *result.window)
     generated = market.kind is MarketKind.GENERATED
     write_report(result, metrics, decision, candles, report, generated=generated)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from engine.tools.backtest import asked_window
+from engine.tools.backtest import asked_window, report_of_run
 from engine.tools.cards import find_space
 from engine.tools.cost import CostScale, ToolCost
-from engine.tools.market import stored_market
+from engine.tools.market import Market, MarketKind, stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_store, sweep_ledger
 
 if TYPE_CHECKING:
+    from upath import UPath
+
+    from engine.backtest.history import History
     from engine.idea_card.parameter_space import ParameterSpace
     from engine.promotion.validation import Validation, ValidationSettings
 
@@ -45,10 +48,11 @@ class WhatToValidate(HowMuchEvidence):
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """Evidence, with what it was gathered with and the hash of the data it was gathered over."""
+    """Evidence, with what it was gathered with and over, and the hash of that data."""
 
     found: Validation
     settings: ValidationSettings
+    history: History
     data_fingerprint: str
 
 
@@ -82,13 +86,13 @@ def gather(space: ParameterSpace, symbol: str, asked: HowMuchEvidence, context: 
         on_step=lambda step: context.progress.advance(_TASK, note=step),
     )
     context.progress.finish(_TASK)
-    return Gathered(found, settings, history.fingerprint_with(plan_card(space.card).inputs()))
+    return Gathered(found, settings, history, history.fingerprint_with(plan_card(space.card).inputs()))
 
 
 def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]:
-    """Gather the evidence on a card with its default parameters over stored candles, and judge it.
+    """Gather the evidence on a card with its default parameters over stored candles, judge it, and draw it.
 
-    Nothing is entered in the ledger; `trade promote` does that.
+    Nothing is entered in the promotion ledger; `trade promote` does that.
     """
     space = find_space(asked.card, context.settings)
     market = stored_market(context.settings)
@@ -102,7 +106,36 @@ def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]
         "timeframe": space.card.timeframes.exec,
         "data_fingerprint": gathered.data_fingerprint,
         **_plain(gathered.found),
+        "report": str(_write_report(space, gathered, market, context)),
     }
+
+
+def _write_report(space: ParameterSpace, gathered: Gathered, market: Market, context: ToolContext) -> UPath:
+    """Write the report of the card's run over the same history, with the evidence in it."""
+    from upath import UPath
+
+    from engine.backtest.engine import BacktestEngine
+    from engine.backtest.measure import measure
+    from engine.backtest.prepare import prepare_history
+    from engine.promotion.policy import decide_run
+    from engine.reports.html import write_report
+    from engine.strategies.card_plan import plan_card
+
+    plan = plan_card(space.card)
+    result = BacktestEngine().run(prepare_history(plan, gathered.history))
+    metrics = measure(result)
+    decision = decide_run(result, metrics, plan.card.promotion, decided_at_ms=context.now_ms())
+    report = UPath(context.settings.artifacts_uri) / report_of_run(result)
+    write_report(
+        result,
+        metrics,
+        decision,
+        gathered.history.candles[result.exec_timeframe].frame(),
+        report,
+        generated=market.kind is MarketKind.GENERATED,
+        evidence=gathered.found,
+    )
+    return report
 
 
 def _plain(found: Validation) -> dict[str, Any]:

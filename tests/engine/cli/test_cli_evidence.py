@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 FEW = ("--paths", "20", "--windows", "3", "--workers", "2")
 
 
@@ -22,6 +24,7 @@ def test_a_card_is_judged_on_its_evidence_and_the_same_again(synced):
     first = synced.json("validate", "band_reversion", "-s", "BTCUSDT", *FEW)["data"]
     again = synced.json("validate", "band_reversion", "-s", "BTCUSDT", *FEW[:4], "--workers", "1")["data"]
     assert first == again
+    assert 'id="strips"' in Path(first["report"]).read_text()
     assert first["gates"][0] | {"summary": ""} == {
         "gate": "look_ahead",
         "checks": "Nothing that a run knew or did changes when what came later is cut off or altered.",

@@ -25,10 +25,6 @@ def judged_run() -> tuple[BacktestResult, pd.DataFrame, Validation]:
     """Return a run of 120 days, its candles and the evidence."""
     made, market = space(), history()
     result = BacktestEngine().run(prepare_history(plan_card(made.card), market))
-    known = market.candles[Timeframe.H1]
-    candles = pd.DataFrame(
-        {name: getattr(known, name) for name in ("ts_open", "open", "high", "low", "close")}
-    )
     few = ValidationSettings(windows=4, most_sets=12, paths=60, random_entries=40)
     found = validate(made, made.defaults, market, settings=few, policy=ValidationPolicy(), workers=2)
-    return result, candles, found
+    return result, market.candles[Timeframe.H1].frame(), found
