@@ -13,6 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from engine.errors import ConfigurationError
 from engine.tools import (
+    account,
     backtest,
     cards,
     data,
@@ -24,7 +25,9 @@ from engine.tools import (
     features,
     gates,
     live,
+    orders,
     portfolio,
+    positions,
     project,
     promote,
     promotion_replay,
@@ -48,9 +51,9 @@ def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
     rooms = (
-        backtest, cards, data, data_files, data_heal, data_quality, explain, features, gates, live, portfolio,
-        project, promote, promotion_replay, promotions, reports, strategies, sweep, sweeps, universe,
-        validation,
+        account, backtest, cards, data, data_files, data_heal, data_quality, explain, features, gates, live,
+        orders, portfolio, positions, project, promote, promotion_replay, promotions, reports, strategies,
+        sweep, sweeps, universe, validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

@@ -158,7 +158,13 @@ def test_pitfall_24_a_page_of_funding_that_is_lost_leaves_no_silent_hole(trial, 
 # --- 25: an offline backtest opened a connection to the exchange
 
 # What asks an exchange; every other tool works without a network.
-ONLINE = {"data.heal", "data.sync", "demo.run", "pipeline.run", "universe.refresh"}
+ONLINE = {
+    "account.fees", "account.prepare", "account.results", "account.show", "account.transactions",
+    "data.heal", "data.sync", "demo.run", "orders.amend", "orders.cancel", "orders.cancel_all",
+    "orders.fills", "orders.find", "orders.history", "orders.list", "orders.place", "orders.rules",
+    "pipeline.run", "positions.add_margin", "positions.close", "positions.list", "positions.set_bracket",
+    "positions.set_leverage", "positions.show", "universe.refresh",
+}  # fmt: skip
 # What a tool is given for the arguments it cannot do without, by their names.
 ARGUMENTS = {
     "at": "2025-02-01T12:00",
