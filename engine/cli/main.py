@@ -33,6 +33,7 @@ from engine.cli.live import live_app
 from engine.cli.promotions import promote, promotions_app, why
 from engine.cli.sweeps import sweeps_app
 from engine.cli.tools import mcp_app, tools_app
+from engine.cli.trading import account_app, orders_app, positions_app
 from engine.cli.universe import universe_app
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,9 @@ app.add_typer(promotions_app, name="promotions")
 app.command()(promote)
 app.command()(why)
 app.add_typer(live_app, name="live")
+app.add_typer(account_app, name="account")
+app.add_typer(orders_app, name="orders")
+app.add_typer(positions_app, name="positions")
 app.add_typer(tools_app, name="tools")
 app.add_typer(mcp_app, name="mcp")
 
