@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class TradeError(Exception):
@@ -26,6 +27,16 @@ class TradeError(Exception):
         self.problem = problem
         self.way_out = way_out
         super().__init__(f"{problem}\n  Way out: {way_out}" if way_out else problem)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # errors cross processes; made of its message alone, one would lose what it carries
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(kind: type[TradeError], args: tuple[Any, ...], carried: dict[str, Any]) -> TradeError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(carried)
+    return error
 
 
 class ConfigurationError(TradeError):

@@ -8,6 +8,7 @@
 | `TRADE_CARDS`         | folder of the IdeaCards                                 | `idea_cards`             |
 | `TRADE_SANDBOX_URL`   | where the sandbox exchange listens                      | `http://127.0.0.1:8765`  |
 | `TRADE_HISTORY_START` | first day that is synced (UTC)                          | `2024-01-01`             |
+| `TRADE_CLUSTER`       | workers: none, `local:4`, or the `tcp://host:8786` of Dask | none, this process    |
 | `TRADE_SYMBOLS`       | symbols beside those the cards name, with commas; `all` | none                     |
 | `TRADE_TIMEFRAMES`    | timeframes beside those the cards name, with commas     | none                     |
 """
@@ -25,6 +26,7 @@ from engine.timeframes import Timeframe, parse_utc
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 BYBIT_URL = "https://api.bybit.com"
 _ALL = "all"
+_MOST_PROCESSES = 256
 
 
 class Exchange(Enum):
@@ -41,6 +43,43 @@ class Exchange(Enum):
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """Where work is done that one process is not enough for: Dask, here or elsewhere.
+
+    Attributes
+    ----------
+    processes : int
+        Of a cluster on this machine, which lives as long as the work.
+    address : str or None
+        Of the scheduler of one that is there.
+    """
+
+    processes: int = 0
+    address: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Cluster | None:
+        """Return what `text` names: "local:4", "tcp://host:8786", or None for nothing.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is something else.
+        """
+        if not text:
+            return None
+        kind, _, rest = text.partition(":")
+        if kind == "local" and rest.isdecimal() and 1 <= int(rest) <= _MOST_PROCESSES:
+            return cls(processes=int(rest))
+        if kind in ("tcp", "tls") and rest.startswith("//") and ":" in rest:
+            return cls(address=text)
+        raise ConfigurationError(
+            f"{text!r} names no cluster",
+            way_out="write local:4 for four processes here, or tcp://host:8786 for a Dask scheduler",
+        )
+
+
+@dataclass(frozen=True)
 class TradeSettings:
     """Where things are. Holds no secret."""
 
@@ -54,6 +93,7 @@ class TradeSettings:
     extra_timeframes: tuple[Timeframe, ...] = ()
     # `TRADE_SYMBOLS=all`: every symbol in `universe_file`, which `trade universe refresh` writes.
     all_symbols: bool = False
+    cluster: Cluster | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> TradeSettings:
@@ -85,6 +125,7 @@ class TradeSettings:
             extra_symbols=tuple(symbol for symbol in symbols if symbol != _ALL),
             extra_timeframes=tuple(map(Timeframe.parse, _listed(environment.get("TRADE_TIMEFRAMES", "")))),
             all_symbols=_ALL in symbols,
+            cluster=Cluster.parse(environment.get("TRADE_CLUSTER", "")),
         )
 
     @property

@@ -19,6 +19,7 @@ from engine.market_data.universe import wanted_series
 from engine.settings import TradeSettings
 from engine.strategies.card_plan import PlanFolder, load_plans
 from trade_assets.assets.cards import card_assets, card_keys
+from trade_assets.assets.gates import gates_asset
 from trade_assets.assets.idea_cards import idea_cards_asset
 from trade_assets.assets.listed_symbols import listed_symbols_asset
 from trade_assets.assets.market import (
@@ -29,6 +30,7 @@ from trade_assets.assets.market import (
     open_interest_assets,
 )
 from trade_assets.assets.sweeps import sweep_asset
+from trade_assets.assets.validation import validation_asset
 from trade_assets.freshness_sensor import freshness_sensor
 from trade_assets.io import ArtifactIOManager, Artifacts
 from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, PartitionedAsset
@@ -70,7 +72,8 @@ def build_defs(
     assets = [
         *market_assets(timeframes=universe.timeframes, history_start_ms=settings.history_start_ms),
         *open_interest_assets(cards.plans.values()),
-        *(asset for plan in cards.plans.values() for asset in card_assets(plan)),
+        *(asset for plan in cards.plans.values() for asset in (*card_assets(plan), gates_asset(plan))),
+        *(validation_asset(cards.plans[name], space) for name, space in cards.spaces.items()),
         *(sweep_asset(cards.plans[name], space) for name, space in cards.spaces.items() if space.parameters),
     ]
     return dg.Definitions(
@@ -82,9 +85,25 @@ def build_defs(
         resources=default_resources(settings) | dict(resource_overrides or {}),
         sensors=default_sensors(universe, cards) if sensors is None else sensors,
         schedules=default_schedules(universe) if schedules is None else schedules,
-        # Runs are processes of their own already, and a process per step costs three seconds each.
-        executor=dg.in_process_executor,
+        executor=executor_of(settings),
     )
+
+
+def executor_of(settings: TradeSettings) -> dg.ExecutorDefinition:
+    """Return what runs the steps: this process, or the workers of the settings' cluster.
+
+    Runs are processes of their own already, and a process per step costs three seconds each: on one machine
+    the first is quicker. What a cluster runs needs a `DAGSTER_HOME` and data that all its workers reach.
+    """
+    cluster = settings.cluster
+    if cluster is None:
+        return dg.in_process_executor
+    from dagster_dask import dask_executor
+
+    if cluster.address is not None:
+        return dask_executor.configured({"cluster": {"existing": {"address": cluster.address}}}, "dask")
+    local = {"n_workers": cluster.processes, "threads_per_worker": 1, "dashboard_address": None}
+    return dask_executor.configured({"cluster": {"local": local}}, "dask")
 
 
 def default_sensors(universe: Universe, cards: PlanFolder) -> list[dg.SensorDefinition]:

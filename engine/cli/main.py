@@ -25,6 +25,7 @@ from engine.cli.arguments import (
 )
 from engine.cli.calling import call, configure_logging, show_fault
 from engine.cli.cards import cards_app, strategies_app
+from engine.cli.comparison import compare
 from engine.cli.data import data_app
 from engine.cli.exit_codes import ExitCode, told
 from engine.cli.features import docs, features_app
@@ -60,6 +61,7 @@ app.add_typer(sweeps_app, name="sweeps")
 app.add_typer(universe_app, name="universe")
 app.add_typer(features_app, name="features")
 app.command()(docs)
+app.command()(compare)
 app.command()(gate)
 app.command()(gates)
 app.add_typer(data_app, name="data")
@@ -192,6 +194,9 @@ def sweep(
         str | None, typer.Option(metavar="METRIC", help="What a Bayesian search is after, as sharpe.")
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Threads; one per core if not given.", min=1)] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="local:N|ADDRESS", help="Processes, or a Dask scheduler, instead.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Parquet file of the results.")] = None,
     by: Annotated[str | None, typer.Option(metavar="METRIC", help="Which sets are best.")] = None,
     start: Start = None,
@@ -203,7 +208,8 @@ def sweep(
 
     arguments = {
         "card": card, "symbol": symbol, "search": search, "trials": trials, "seed": seed,
-        "objective": objective, "workers": workers, "out": out, "by": by, "start": start, "end": end,
+        "objective": objective, "workers": workers, "cluster": cluster, "out": out, "by": by,
+        "start": start, "end": end,
     }  # fmt: skip
     call("backtest.sweep", arguments, tables.sweep, as_json=as_json)
 

@@ -53,7 +53,7 @@ def load_card(path: Path) -> IdeaCard:
 
 def load_space(path: Path) -> ParameterSpace:
     """Read and check the card at `path` with its parameters. Raises as `load_card` does."""
-    return _space_of(read_yaml(path))
+    return space_of(read_yaml(path))
 
 
 def card_from_text(text: str, name: str) -> IdeaCard:
@@ -63,12 +63,12 @@ def card_from_text(text: str, name: str) -> IdeaCard:
 
 def space_from_text(text: str, name: str) -> ParameterSpace:
     """Read a card with its parameters from YAML text. Raises as `load_card` does."""
-    return _space_of(parse_yaml(text, name))
+    return space_of(parse_yaml(text, name))
 
 
 def card_from_plain(data: Any, name: str) -> IdeaCard:
     """Make a card of plain data, as `IdeaCard.canonical_form` gives it. Raises as `load_card` does."""
-    return _space_of(YamlSource(name, data, {})).card
+    return space_of(YamlSource(name, data, {})).card
 
 
 def load_cards(folder: Path) -> CardFolder:
@@ -114,7 +114,8 @@ def load_cards(folder: Path) -> CardFolder:
     )
 
 
-def _space_of(source: YamlSource) -> ParameterSpace:
+def space_of(source: YamlSource) -> ParameterSpace:
+    """Return the card that a file says, with its parameters. Raises as `load_card` does."""
     if problems := version_problems(source):
         raise source.error(problems)
     blocks, problems = _blocks_of(source)

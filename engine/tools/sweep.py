@@ -6,11 +6,14 @@ Which sets: the whole grid, some of it at random, or those that a Bayesian searc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from engine.errors import ConfigurationError
+from engine.settings import Cluster
 from engine.tools.backtest import asked_window
 from engine.tools.cards import find_space
 from engine.tools.cost import CostScale, ToolCost
@@ -38,6 +41,9 @@ class WhatToSweep(ToolInput):
     seed: int = Field(0, ge=0, description="of random and bayesian: the same seed, the same sets")
     objective: str | None = Field(None, description="the metric a Bayesian search is after, as sharpe")
     workers: int | None = Field(None, ge=1, description="threads; none: one per core")
+    cluster: str | None = Field(
+        None, description="instead of threads: local:4 (processes), or a Dask scheduler's tcp://host:8786"
+    )
     out: Path | None = Field(None, description="Parquet file of the results; none: below the data folder")
     start: str | None = Field(None, description="first moment (UTC), as 2025-01-31; none: all there is")
     end: str | None = Field(None, description="end of the window (UTC), not included")
@@ -53,6 +59,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     A sweep that was interrupted goes on where it stopped when it is asked for again. Every trial is entered
     in the sweep ledger.
     """
+    from engine.backtest.cluster import connected, run_sweep_on
     from engine.backtest.searching import Search, SearchRequest, ranked, refuse_unknown_metric
     from engine.backtest.sweep import available_cores, run_sweep
     from engine.backtest.sweep_history import SWEPT_METRICS, sweep_from_store
@@ -62,6 +69,7 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
 
     by = asked.by or asked.objective or "net_return_pct"
     refuse_unknown_metric(by)
+    cluster = _cluster(asked, context)
     request = SearchRequest(Search(asked.search), asked.trials, asked.seed, asked.objective)
     start_ms, end_ms = asked_window(asked.start, asked.end)
     space = find_space(asked.card, context.settings)
@@ -80,7 +88,10 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
     searched = searched_over(space, history, search=asked.search, sweep_id=identity)
     notes = TrialNotes(sweep_ledger(context.settings), searched, context.now_ms)
 
-    with notes, SweepJournal(out, SWEPT_METRICS) as journal:
+    with ExitStack() as opened:
+        client = None if cluster is None else opened.enter_context(connected(cluster))
+        opened.enter_context(notes)
+        journal = opened.enter_context(SweepJournal(out, SWEPT_METRICS))
 
         def on_result(result: SetResult, was_finished: bool) -> None:
             nonlocal reused
@@ -92,14 +103,11 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
             context.progress.advance(_TASK)
 
         def run(sets: Sequence[Binding]) -> tuple[SetResult, ...]:
-            return run_sweep(
-                space,
-                sets,
-                history,
-                workers=asked.workers or available_cores(),
-                finished=journal.finished,
-                on_result=on_result,
-            )
+            known = journal.finished
+            if client is not None:
+                return run_sweep_on(client, space, sets, history, finished=known, on_result=on_result)
+            workers = asked.workers or available_cores()
+            return run_sweep(space, sets, history, workers=workers, finished=known, on_result=on_result)
 
         results = request.results(space, run)
         journal.complete(results_table(results, space.parameters))
@@ -129,6 +137,17 @@ def run_sweep_tool(asked: WhatToSweep, context: ToolContext) -> dict[str, Any]:
         ],
         "out": str(out),
     }
+
+
+def _cluster(asked: WhatToSweep, context: ToolContext) -> Cluster | None:
+    if asked.workers is not None:
+        if asked.cluster is not None:
+            raise ConfigurationError(
+                f"{asked.workers} threads of this process and the cluster {asked.cluster} were asked for",
+                way_out="leave one of them out",
+            )
+        return None
+    return context.settings.cluster if asked.cluster is None else Cluster.parse(asked.cluster)
 
 
 TOOLS = (

@@ -182,6 +182,23 @@ def own(trade, synced, tmp_path):
     return trade
 
 
+def test_processes_write_what_threads_write_and_enter_the_same_trials(own, card, tmp_path):
+    out = [str(tmp_path / name) for name in ("threads.parquet", "processes.parquet")]
+    arguments = ("sweep", str(card), "-s", "BTCUSDT", "--search", "random", "--trials", "4")
+    threads = own.json(*arguments, "--out", out[0])["data"]
+    processes = own.json(*arguments, "--out", out[1], "--cluster", "local:2")["data"]
+    assert Path(out[0]).read_bytes() == Path(out[1]).read_bytes()
+    assert processes["best"] == threads["best"]
+    assert (threads["new_trials"], processes["new_trials"], processes["reused"]) == (4, 0, 0)
+    for wrong, told in (
+        (("--cluster", "many"), "write local:4"),
+        (("--cluster", "local:2", "--workers", "2"), "leave one of them out"),
+    ):
+        refused = own(*arguments, *wrong)
+        assert refused.exit_code == 1
+        assert told in " ".join(refused.stderr.split())
+
+
 def test_a_winner_becomes_a_card(own, card):
     swept = own.json("sweep", str(card), "-s", "BTCUSDT")["data"]
     best = swept["best"][0]
