@@ -16,6 +16,7 @@ from engine.tools import (
     account,
     backtest,
     cards,
+    comparison,
     data,
     data_files,
     data_heal,
@@ -51,7 +52,7 @@ def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
     rooms = (
-        account, backtest, cards, data, data_files, data_heal, data_quality, explain, features, gates, live,
+        account, backtest, cards, comparison, data, data_files, data_heal, data_quality, explain, features, gates, live,
         orders, portfolio, positions, project, promote, promotion_replay, promotions, reports, strategies,
         sweep, sweeps, universe, validation,
     )  # fmt: skip

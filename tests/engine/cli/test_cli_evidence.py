@@ -43,3 +43,21 @@ def test_what_is_not_stored_cannot_be_judged(trade):
     shown = trade("validate", "band_reversion", "-s", "BTCUSDT")
     assert shown.exit_code == 1
     assert "Way out" in shown.stderr
+
+
+def test_cards_are_set_side_by_side(synced, cards):
+    text = (cards / "band_reversion.yaml").read_text()
+    (cards / "other.yaml").write_text(
+        text.replace("id: band_reversion", "id: other").replace("slippage_bps: 2.0", "slippage_bps: 9.0")
+    )
+    compare = ("compare", "band_reversion", "other", "-s", "BTCUSDT")
+    shown = synced(*compare, TRADE_CARDS=str(cards))
+    assert shown.exit_code == 0
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    assert "BTCUSDT band_reversion 15m other 15m" in lines
+    assert "Correlation of daily returns band_reversion 15m other 15m" in lines
+    [report] = [line.removeprefix("Report ") for line in lines if line.startswith("Report ")]
+    assert 'id="curves"' in Path(report).read_text()
+
+    alone = synced("compare", "band_reversion", "-s", "BTCUSDT", TRADE_CARDS=str(cards))
+    assert alone.exit_code == 2

@@ -10,6 +10,7 @@ import pytest
 from report_evidence import judged_run
 from report_runs import candles_of_run, decision_on_run, metrics_of_run, sample_run
 
+from engine.reports.comparison import MeasuredRun, write_comparison
 from engine.reports.html import write_report
 
 CHROMIUM = next(
@@ -160,3 +161,16 @@ def test_the_evidence_is_drawn_where_there_is_some(visit, tmp_path):
     assert page.locator("#evidence tbody tr").count() == len(found.gates)
     assert visit.complaints == []
     page.screenshot(path=tmp_path / "judged.png", full_page=True)
+
+
+def test_a_comparison_draws_its_curves_and_their_correlation(visit, tmp_path):
+    runs = [sample_run(3_000, trades=60, seed=seed, card_id=f"card_{seed}") for seed in (1, 2, 3)]
+    path = tmp_path / "comparison.html"
+    write_comparison([MeasuredRun(run, metrics_of_run(run)) for run in runs], path, generated=True)
+    visit.open(path)
+    page = visit.page
+    assert page.get_attribute("html", "data-charts") == "drawn"
+    assert page.locator("#curves .scatterlayer .trace").count() == 6
+    assert page.locator("#correlation .heatmaplayer image").count() == 1
+    assert visit.complaints == []
+    page.screenshot(path=tmp_path / "comparison.png", full_page=True)
