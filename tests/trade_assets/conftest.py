@@ -27,6 +27,8 @@ from trade_assets.ranges import PartitionRange
 
 START_MS = parse_utc("2025-02-01")
 NOW_MS = parse_utc("2025-02-11T00:00:05")
+# Heavy assets of a card that nothing makes unasked.
+ON_DEMAND = {"gates", "sweep", "validation"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 # Two timeframes, two symbols, and thresholds that a card of ten days cannot meet.
@@ -117,6 +119,10 @@ def universe(
     return Universe.of(wanted)
 
 
+ON_DEMAND = ("sweep", "validation")
+"""Last parts of the keys of assets that no automatic run makes."""
+
+
 @dataclass
 class Location:
     """A code location over its own folders, on an instance that lives as long as the test."""
@@ -145,10 +151,15 @@ class Location:
             self.__dict__.pop(loaded, None)
 
     def make(self, *keys: str, at: str, to: str | None = None) -> dg.ExecuteInProcessResult:
-        """Materialize assets ("cards/averages/metrics"; all if none) of a partition, or of a range."""
+        """Materialize assets of a partition, or of a range: "cards/averages/metrics"; if none, all but the heavy.
+
+        Those are made on demand, by tests of their own.
+        """
         where = PartitionRange(Partition.parse(at), Partition.parse(to or at))
+        graph = self.definitions.resolve_asset_graph()
+        everything = [key for key in graph.materializable_asset_keys if key.path[-1] not in ON_DEMAND]
         return self.job.execute_in_process(
-            asset_selection=[dg.AssetKey(key.split("/")) for key in keys] or None,
+            asset_selection=[dg.AssetKey(key.split("/")) for key in keys] or everything,
             partition_key=where.partition_key,
             tags=where.tags,
             instance=self.instance,
