@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from engine.errors import ConfigurationError
+from engine.exchange.session import BybitSession
+from engine.exchange.trading.manager import ExchangeManager
+from engine.exchange.trading.private_stream import PrivateStream
+from engine.features.inputs import FUNDING_INPUTS, MARK_INPUTS
+from engine.live.account_book import AccountBook
+from engine.live.account_leg import AccountLeg
+from engine.live.account_watch import AccountKeeper
 from engine.live.decider import refuse_unready
 from engine.live.journal import Journal
+from engine.live.order_desk import OrderDesk
+from engine.live.risk.manager import RiskManager
 from engine.live.run_folder import RunFolder, RunIdentity, RunMode, run_cards, run_name
 from engine.live.runner import Runner, open_runner, refuse_other_cards
 from engine.live.shadow import ShadowLeg, refuse_strategy
@@ -126,3 +136,106 @@ def open_shadow(
         folder, markets, client, journal, legs, with_marks=True, with_funding=True, now_ms=now_ms
     )
     return OpenRun(folder, journal, runner)
+
+
+@dataclass(frozen=True)
+class OpenAccountRun(OpenRun):
+    """An open run on an account.
+
+    Attributes
+    ----------
+    keeper : AccountKeeper
+    desk : OrderDesk
+    """
+
+    keeper: AccountKeeper
+    desk: OrderDesk
+
+
+def open_account_run(
+    folder: RunFolder,
+    plans: Sequence[CardPlan],
+    client: MarketDataClient,
+    manager: ExchangeManager,
+    risk: RiskManager,
+    stream: PrivateStream | None,
+    market_session: BybitSession,
+    *,
+    now_ms: int,
+    redactor: Redactor | None = None,
+) -> OpenAccountRun:
+    """Open a run on an account where its journal ends, and bring it into step with the account.
+
+    Raises
+    ------
+    ConfigurationError
+        If a card cannot be placed safely at an exchange.
+    ExchangeError
+        If the account cannot be read, or not be set up.
+    CorruptData
+        If the folder cannot be read, or its journal does not fit.
+    """
+    identity, markets = folder.identity(), folder.markets()
+    by_id = {plan.card.id: plan for plan in plans}
+    refuse_unsafe(by_id.values(), identity)
+    journal = Journal(folder.journal_path, redactor)
+    book = AccountBook({symbol: market.instrument for symbol, market in markets.items()})
+    desk = OrderDesk(manager, risk, book, journal)
+    count = sum(len(card.symbols) for card in identity.cards)
+    legs = []
+    for card in identity.cards:
+        for symbol in card.symbols:
+            plan = by_id[card.card_id]
+            first_open = markets[symbol].series[plan.card.timeframes.exec].next_open
+            legs.append(AccountLeg(plan, markets[symbol], first_open, desk, legs=count))
+    wants_funding = any(plan.looks_at(FUNDING_INPUTS) for plan in plans)
+    wants_marks = any(plan.looks_at(MARK_INPUTS) for plan in plans)
+    runner = open_runner(
+        folder,
+        markets,
+        client,
+        journal,
+        legs,
+        with_marks=wants_marks,
+        with_funding=wants_funding,
+        now_ms=now_ms,
+    )
+    set_up_account(manager, legs)
+    keeper = AccountKeeper(desk, legs, stream, market_session)
+    keeper.begin(now_ms)
+    return OpenAccountRun(folder, journal, runner, keeper, desk)
+
+
+def refuse_unsafe(plans: Iterable[CardPlan], identity: RunIdentity) -> None:
+    """Refuse what cannot be placed safely at an exchange.
+
+    Raises
+    ------
+    ConfigurationError
+        If a card has no stop, or two cards trade one symbol.
+    """
+    for plan in plans:
+        if plan.card.risk_model.stop_loss is None:
+            raise ConfigurationError(
+                f"card {plan.card.id} has no risk_model.stop_loss: a crash would leave its position bare",
+                way_out="give it a stop, or run it in shadow",
+            )
+    owners: dict[str, str] = {}
+    for card in identity.cards:
+        for symbol in card.symbols:
+            if symbol in owners:
+                raise ConfigurationError(
+                    f"{owners[symbol]} and {card.card_id} both trade {symbol}, and an account has one "
+                    "position of a symbol",
+                    way_out="give each its own symbols (--symbol), or an account of its own",
+                )
+            owners[symbol] = card.card_id
+
+
+def set_up_account(manager: ExchangeManager, legs: Sequence[AccountLeg]) -> None:
+    """Set isolated margin and each symbol's leverage as its card has it. Raises ExchangeError."""
+    manager.set_isolated_margin()
+    for leg in legs:
+        leverage = Decimal(str(leg.plan.card.account.leverage))
+        if manager.position(leg.symbol).leverage != leverage:
+            manager.set_leverage(leg.symbol, leverage)

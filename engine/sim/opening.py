@@ -50,7 +50,7 @@ def fill_entry(
         price = market_fill_price(reference_price, side, rate, rules.tick_size)
         if rules.entry_kind == _LIMIT and side * (price - position.order_price) > 0.0:
             price = position.order_price
-    wanted = _affordable(wallet, position, rules, price)
+    wanted = affordable(wallet, position, rules, price)
     size = wanted
     if wanted > allowed:
         size = floor_to_step(allowed, rules.qty_step)
@@ -62,7 +62,7 @@ def fill_entry(
         if not rests:
             refuse(position, books, _NO_VOLUME)
         return
-    reject = _order_reject(wallet, position, rules, tiers, size, price)
+    reject = entry_reject(wallet, position, rules, tiers, size, price)
     if reject >= 0:
         refuse(position, books, reject)
         return
@@ -162,7 +162,7 @@ def _sum_of_lots(held: float, added: float, qty_step: float) -> float:
 
 
 @compiled_inline
-def _affordable(wallet: Records, position: Records, rules: Records, price: float) -> float:
+def affordable(wallet: Records, position: Records, rules: Records, price: float) -> float:
     """Return the wanted size, cut to what the free balance and the caps pay for, on the lot step."""
     side = position.order_side
     wanted = floor_to_step(position.order_quantity, rules.qty_step)
@@ -189,7 +189,7 @@ def _balance(wallet: Records, position: Records) -> float:
 
 
 @compiled_inline
-def _order_reject(
+def entry_reject(
     wallet: Records, position: Records, rules: Records, tiers: Floats, size: float, price: float
 ) -> int:
     """Return the RejectReason of an entry, or -1 where the exchange takes it."""
