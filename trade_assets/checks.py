@@ -9,7 +9,7 @@ https://docs.dagster.io/guides/test/asset-checks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,18 +18,24 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
-from engine.errors import ConfigurationError, ExchangeUnavailable, TradeError
+from engine.errors import ConfigurationError, ExchangeUnavailable, GateRefused, TradeError
+from engine.gates.base import GateResult
 from trade_assets.io import NotMadeInRun
+from trade_assets.metadata import table
 from trade_assets.partitions import Partition
 
 SCHEMA = "schema"
 ACCOUNTS_AGREE = "accounts_agree"
 PROMOTION_GATES = "promotion_gates"
+VALIDATION_GATES = "validation_gates"
 FRESH = "fresh"
 NO_GAPS = "no_gaps"
 TIMEFRAMES_AGREE = "timeframes_agree"
 PLAUSIBLE_PRICES = "plausible_prices"
 FUNDING_SPACING = "funding_spacing"
+LOOK_AHEAD = "look_ahead"
+PARITY = "parity"
+RUN_GATES = "run_gates"
 
 _DESCRIPTIONS = {
     SCHEMA: "It holds to its pandera schema. What does not is refused before it is written.",
@@ -39,7 +45,11 @@ _DESCRIPTIONS = {
     TIMEFRAMES_AGREE: "Candles are what those of the next finer timeframe add up to.",
     PLAUSIBLE_PRICES: "Candles open where the one before closed, do not jump, and the mark price is near.",
     FUNDING_SPACING: "Funding events follow each other by 1, 2, 4 or 8 hours, without one missing.",
+    LOOK_AHEAD: "Without its future, or with another one, the run did the same, at a few moments of it.",
+    PARITY: "Every indicator, on every source, is what its chosen implementation gives.",
+    RUN_GATES: "Schemas, parity, look-ahead at every entry, warm-up, determinism: none of the gates refuses.",
     PROMOTION_GATES: "The card meets the thresholds it sets itself. A refusal is an answer and stops no run.",
+    VALIDATION_GATES: "The evidence says that the result was not luck. A refusal is an answer, too.",
 }
 
 
@@ -84,6 +94,26 @@ def check_specs(
         )
         for name, blocking in named
     ]
+
+
+def verdict_of(check: str, results: Sequence[GateResult], *, way_out: str) -> CheckVerdict:
+    """Return the results of gates as one verdict, with a table of what they found.
+
+    Raises
+    ------
+    GateRefused
+        If one of them blocks; with every violation.
+    """
+    found = [violation for result in results for violation in result.violations]
+    said = "; ".join(result.summary for result in results)
+    if any(result.blocks for result in results):
+        places = "\n".join(f"  {violation}" for violation in found)
+        raise GateRefused(f"{check}: {said}\n{places}", way_out=way_out)
+    rows: list[dict[str, str | int | float | bool | None]] = [
+        {"where": each.where, "what": each.what, "how much": each.how_much, "what to do": each.remedy}
+        for each in found
+    ]
+    return CheckVerdict(check, not found, description=said, metadata={"violations": table(rows)})
 
 
 def newest_materialization(

@@ -151,9 +151,9 @@ class Location:
             self.__dict__.pop(loaded, None)
 
     def make(self, *keys: str, at: str, to: str | None = None) -> dg.ExecuteInProcessResult:
-        """Materialize assets of a partition, or of a range: "cards/averages/metrics"; if none, all but the heavy.
+        """Materialize assets ("cards/averages/metrics") of a partition, or of a range.
 
-        Those are made on demand, by tests of their own.
+        If none are named, all but those that are made on demand.
         """
         where = PartitionRange(Partition.parse(at), Partition.parse(to or at))
         graph = self.definitions.resolve_asset_graph()

@@ -19,6 +19,7 @@ cards/averages/backtest_results | card_averages | cards/averages/feature_frames 
 cards/averages/feature_frames   | card_averages | healed_ohlcv | schema!
 cards/averages/metrics          | card_averages | cards/averages/backtest_results | accounts_agree!
 cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/feature_frames cards/averages/metrics raw_ohlcv | promotion_gates
+cards/averages/validation       | card_averages | cards/averages/promotion funding_events healed_ohlcv instrument_rules raw_ohlcv | validation_gates
 funding_events                  | market        | raw_ohlcv | funding_spacing schema!
 healed_ohlcv                    | market        | raw_ohlcv | plausible_prices schema! timeframes_agree
 idea_cards                      | cards         |           | every_card_loads

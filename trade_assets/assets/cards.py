@@ -13,16 +13,13 @@ import dagster as dg
 import pandas as pd
 
 from engine.backtest.detail_report import DetailReport
-from engine.backtest.engine import BacktestEngine
 from engine.backtest.measure import measure
-from engine.backtest.prepare import prepare
 from engine.backtest.result import BacktestResult
 from engine.backtest.schemas import check_result
 from engine.errors import DataError, GateRefused
 from engine.features.builder import FeatureFrameBuilder
 from engine.features.inputs import FUNDING_INPUTS, OPEN_INTEREST_INPUTS
 from engine.features.schemas import feature_frame_schema
-from engine.market_data.instruments import InstrumentRules
 from engine.market_data.schemas import validate
 from engine.metrics.compute import Metrics
 from engine.promotion.policy import PromotionDecision, decide_run
@@ -38,12 +35,13 @@ from trade_assets.assets.market import (
     OPEN_INTEREST_KEY,
     RAW_OHLCV_KEY,
 )
-from trade_assets.checks import ACCOUNTS_AGREE, PROMOTION_GATES, SCHEMA, CheckVerdict
+from trade_assets.checks import ACCOUNTS_AGREE, LOOK_AHEAD, PARITY, PROMOTION_GATES, SCHEMA, CheckVerdict
 from trade_assets.feature_store import DataHashes, StoredFeatures
 from trade_assets.metadata import market_notice, moment, number, numbers, picture, rows_and_times, table
 from trade_assets.partitioned import PartitionedAsset
 from trade_assets.partitions import Partition
 from trade_assets.reports import write_partition_report
+from trade_assets.run_checks import quick_verdicts, run_of
 from trade_assets.work import Input, Made, Work
 
 HEADLINE_METRICS = (
@@ -130,12 +128,12 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
         frames: Mapping[Timeframe, pd.DataFrame],
         funding: pd.DataFrame,
         rules: dict[str, Any],
+        open_interest: pd.DataFrame | None = None,
     ) -> Made:
         _refuse_lagging(frames, card.timeframes.exec, work.partition)
-        instrument = InstrumentRules.from_plain(rules)
-        result = BacktestEngine().run(prepare(plan, work.partition.symbol, frames, funding, instrument))
-        check_result(result)
-        return Made(result, metadata=_run_metadata(result))
+        run = run_of(plan, work.partition.symbol, frames, funding, rules, open_interest)
+        check_result(run.result)
+        return Made(run.result, metadata=_run_metadata(run.result), verdicts=quick_verdicts(run))
 
     def metrics(_work: Work, backtest: BacktestResult) -> Made:
         measured = measure(backtest)
@@ -174,10 +172,10 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
                 "detail": None if backtest.detail is None else backtest.detail.to_plain(),
             },
             metadata=market_notice(market.kind)
-            | _decision_metadata(decision)
+            | decision_metadata(decision)
             | report.metadata()
             | numbers(vars(figures), HEADLINE_METRICS),
-            verdicts=(_gates_verdict(decision),),
+            verdicts=(gates_verdict(decision, PROMOTION_GATES),),
         )
 
     frames_key, backtest_key, metrics_key, promotion_key = (
@@ -205,11 +203,13 @@ def card_assets(plan: CardPlan) -> list[PartitionedAsset]:
             make=backtest_results,
             inputs={
                 "frames": Input(frames_key, timeframes=timeframes),
-                "funding": Input(FUNDING_EVENTS_KEY),
                 "rules": Input(INSTRUMENT_RULES_KEY),
+                **events,
+                "funding": Input(FUNDING_EVENTS_KEY),
             },
             applies=trades,
             made_at=card.timeframes.exec,
+            notes=(LOOK_AHEAD, PARITY),
             group=group,
             code_version=plan.system_hash,
             description=f"{card.description} Simulated on {card.timeframes.exec} over the whole history.",
@@ -320,18 +320,20 @@ def _accounts_agree(result: BacktestResult) -> CheckVerdict:
     return CheckVerdict(ACCOUNTS_AGREE, True, metadata=numbers(figures, tuple(figures)))
 
 
-def _gates_verdict(decision: PromotionDecision) -> CheckVerdict:
+def gates_verdict(decision: PromotionDecision, check: str) -> CheckVerdict:
+    """Return what a check says of a decision: the finding of every gate that refuses."""
     refusing = [result for result in decision.gates if not result.passed]
     said = "; ".join(f"{result.gate}: {result.summary}" for result in refusing)
     return CheckVerdict(
-        PROMOTION_GATES,
+        check,
         decision.promoted,
         description=said or f"all {len(decision.gates)} gates passed",
         metadata={"gates": _gates_table(decision)},
     )
 
 
-def _decision_metadata(decision: PromotionDecision) -> dict[str, Any]:
+def decision_metadata(decision: PromotionDecision) -> dict[str, Any]:
+    """Return a decision and its gates for the UI."""
     return {
         "decision": decision.decision.value,
         "refused by": decision.refused_by or "nothing",

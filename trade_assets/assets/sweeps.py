@@ -14,19 +14,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from engine.backtest.candles import Candles
-from engine.backtest.history import History
-from engine.backtest.prepare import funding_from_frame
 from engine.backtest.searching import Search, SearchRequest, ranked, refuse_unknown_metric
 from engine.backtest.sweep import available_cores, run_sweep
 from engine.backtest.sweep_history import FEATURE_BYTES, SweepHistory
 from engine.backtest.sweep_results import SetResult, results_table
-from engine.features.builder import stamped
-from engine.features.inputs import OPEN_INTEREST, OPEN_INTEREST_INPUTS
 from engine.hashing import hash_of
 from engine.idea_card.frozen import to_plain
 from engine.idea_card.parameter_space import Binding, ParameterSpace
-from engine.market_data.instruments import InstrumentRules
 from engine.metrics.catalogue import metric_spec
 from engine.promotion.trial_notes import TrialNotes
 from engine.promotion.trials import searched_over
@@ -36,17 +30,11 @@ from engine.timeframes import Timeframe
 from engine.tools.backtest import asked_window
 from engine.tools.market import market_of
 from trade_assets.assets.cards import card_group, card_key
-from trade_assets.assets.market import (
-    FUNDING_EVENTS_KEY,
-    HEALED_OHLCV_KEY,
-    INSTRUMENT_RULES_KEY,
-    OPEN_INTEREST_KEY,
-    RAW_OHLCV_KEY,
-)
+from trade_assets.histories import history_from, history_inputs
 from trade_assets.metadata import market_notice, number, picture, table
 from trade_assets.partitioned import PartitionedAsset
 from trade_assets.partitions import Partition
-from trade_assets.work import Input, Made, Work
+from trade_assets.work import Made, Work
 
 SWEEP = "sweep"
 
@@ -73,7 +61,6 @@ _CONFIG = {
 def sweep_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
     """Return the asset `sweep` of a card with parameters."""
     card = plan.card
-    timeframes = tuple(card.timeframes.all_timeframes().values())
 
     def trades(partition: Partition) -> bool:
         return partition.symbol in card.symbols and partition.timeframe == card.timeframes.exec
@@ -89,13 +76,8 @@ def sweep_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         by, request = work.config["by"], _request(work.config, space)
         refuse_unknown_metric(by)
         start_ms, end_ms = asked_window(work.config.get("start"), work.config.get("end"))
-        history = History(
-            work.partition.symbol,
-            {timeframe: Candles.from_frame(frame) for timeframe, frame in healed.items()},
-            funding_from_frame(funding),
-            InstrumentRules.from_plain(rules),
-            open_interest=None if open_interest is None else lambda: stamped(open_interest, OPEN_INTEREST),
-            feature_bytes=FEATURE_BYTES,
+        history = history_from(
+            work.partition.symbol, healed, funding, rules, open_interest, feature_bytes=FEATURE_BYTES
         )
         swept = SweepHistory(history, start_ms, end_ms)
         window = [work.config.get("start"), work.config.get("end")]
@@ -136,18 +118,10 @@ def sweep_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
             | {f"best {name}": number(best[0].metrics[name]) for name in _SHOWN_METRICS},
         )
 
-    inputs = {
-        "healed": Input(HEALED_OHLCV_KEY, timeframes=timeframes),
-        "funding": Input(FUNDING_EVENTS_KEY),
-        "rules": Input(INSTRUMENT_RULES_KEY),
-        "raw": Input(RAW_OHLCV_KEY),
-    }
-    if plan.looks_at(OPEN_INTEREST_INPUTS):
-        inputs["open_interest"] = Input(OPEN_INTEREST_KEY)
     return PartitionedAsset(
         key=card_key(card.id, SWEEP),
         make=sweep,
-        inputs=inputs,
+        inputs=history_inputs(plan),
         applies=trades,
         made_at=card.timeframes.exec,
         gate=None,

@@ -1,0 +1,145 @@
+"""A card's validation: the whole evidence behind its backtest, and the decision on it. On demand.
+
+No sensor and no `trade run` makes it: it takes about a minute for a symbol. How much evidence is gathered is
+said in the launchpad (or with `--config-json`). What it decides stands in the promotion ledger, beside what
+`promotion` decides there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from engine.backtest.sweep import available_cores
+from engine.gates.base import GateResult
+from engine.idea_card.parameter_space import ParameterSpace
+from engine.promotion.policy import PromotionDecision, Stage
+from engine.promotion.stages import standing
+from engine.promotion.step_gates import Step, refuse_early
+from engine.promotion.steps import Subject, decide_validated
+from engine.promotion.validation import Validation, ValidationSettings, validate
+from engine.strategies.card_plan import CardPlan
+from engine.timeframes import Timeframe
+from engine.tools.market import market_of
+from trade_assets.assets.cards import card_group, card_key, decision_metadata, gates_verdict
+from trade_assets.checks import VALIDATION_GATES
+from trade_assets.histories import history_from, history_inputs
+from trade_assets.metadata import market_notice, moment, number, table
+from trade_assets.partitioned import PartitionedAsset
+from trade_assets.partitions import Partition
+from trade_assets.work import Input, Made, Work
+
+VALIDATION = "validation"
+
+_AS_SHIPPED = ValidationSettings()
+_CONFIG = {
+    "windows": dg.Field(int, default_value=_AS_SHIPPED.windows, description="Of the walk-forward."),
+    "sets": dg.Field(int, default_value=_AS_SHIPPED.most_sets, description="Sets of parameters tried."),
+    "paths": dg.Field(int, default_value=_AS_SHIPPED.paths, description="Monte Carlo paths."),
+    "seed": dg.Field(int, default_value=_AS_SHIPPED.seed, description="Of everything that is drawn."),
+}
+
+
+def validation_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
+    """Return the asset `validation` of a card."""
+    card = plan.card
+
+    def trades(partition: Partition) -> bool:
+        return partition.symbol in card.symbols and partition.timeframe == card.timeframes.exec
+
+    def validation(
+        work: Work,
+        healed: Mapping[Timeframe, pd.DataFrame],
+        funding: pd.DataFrame,
+        rules: dict[str, Any],
+        raw: dict[str, Any],
+        open_interest: pd.DataFrame | None = None,
+    ) -> Made:
+        partition, resources = work.partition, work.resources
+        subject = Subject(card, partition.symbol, plan.system_hash)
+        ledger = resources.promotion_database.ledger()
+        history_of_card = ledger.history(card.id)
+        stands = standing(history_of_card, card.id, partition.symbol, partition.timeframe, plan.system_hash)
+        refuse_early(Step(subject.where, Stage.VALIDATED, stands))
+        settings = ValidationSettings(
+            windows=work.config["windows"],
+            most_sets=work.config["sets"],
+            paths=work.config["paths"],
+            seed=work.config["seed"],
+        )
+        history = history_from(partition.symbol, healed, funding, rules, open_interest)
+        now_ms = resources.clock.now_ms()
+        found = validate(
+            space,
+            space.defaults,
+            history,
+            settings=settings,
+            policy=card.promotion.validation,
+            ledger=resources.sweep_database.ledger(),
+            at_ms=now_ms,
+            workers=available_cores(),
+        )
+        decision = decide_validated(
+            subject,
+            found,
+            stands,
+            settings=settings,
+            data_fingerprint=history.fingerprint_with(plan.inputs()),
+            decided_at_ms=now_ms,
+        )
+        # The same evidence decided again gives the decision that stands, with its own time.
+        decision = ledger.append(decision).decision
+        market = market_of(raw["source"])
+        return Made(
+            {"decision": decision.to_plain(), "market": market.kind.value},
+            metadata=market_notice(market.kind) | decision_metadata(decision) | _evidence(found, decision),
+            verdicts=(gates_verdict(decision, VALIDATION_GATES),),
+        )
+
+    return PartitionedAsset(
+        key=card_key(card.id, VALIDATION),
+        make=validation,
+        inputs=history_inputs(plan)
+        | {"backtested": Input(card_key(card.id, "promotion"), is_argument=False)},
+        applies=trades,
+        made_at=card.timeframes.exec,
+        gate=None,
+        notes=(VALIDATION_GATES,),
+        group=card_group(plan),
+        code_version=plan.system_hash,
+        resources=("promotion_database", "sweep_database", "clock"),
+        config=_CONFIG,
+        description=f"Whether the result of {card.id} was luck: all evidence, and a decision. On demand.",
+        kinds=("numba", "json", "duckdb"),
+    )
+
+
+def _evidence(found: Validation, decision: PromotionDecision) -> dict[str, Any]:
+    """Return every figure that was judged, as a number to plot, and what the walk-forward came to."""
+    windows: list[dict[str, str | int | float | bool | None]] = [
+        {
+            "from": pd.Timestamp(window.split.outside_start_ms, unit="ms").strftime("%Y-%m-%d"),
+            "parameters": ", ".join(f"{name}={value}" for name, value in window.binding.items()) or "none",
+            "net return inside, %": _rounded(window.inside.net_return_pct),
+            "net return outside, %": _rounded(window.outside.net_return_pct),
+        }
+        for window in found.walk_forward.windows
+    ]
+    return {
+        "trials": found.trials,
+        "evidence from": moment(decision.evidence["start_ms"]),
+        "evidence to": moment(decision.evidence["end_ms"]),
+        "walk-forward": table(windows),
+    } | {_figure(gate): number(gate.observed) for gate in decision.gates if gate.threshold is not None}
+
+
+def _figure(gate: GateResult) -> str:
+    """Return what the number that a gate judges is called, whichever way it is bounded."""
+    return gate.gate.partition("_")[2]
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 4) if value == value else None  # noqa: PLR0124 - NaN is not itself
