@@ -32,6 +32,9 @@ OpenFeed = Callable[[str, int], Feed]
 
 _LONGEST_ARGS = 21_000  # characters
 _TICK_S = 0.01  # how often the clock is looked at
+# A subscription is acknowledged no sooner than over any network: pybit notes its id after it has sent it, and a
+# thread of it dies of an acknowledgement that comes before
+_TURNAROUND_S = 0.005
 
 
 class Stream:
@@ -133,6 +136,7 @@ class Stream:
                 opened[topic] = self._open_feed(topic, now_ms)
             except UnknownTopic:
                 problem = f"Invalid topic: {topic}"
+        await asyncio.sleep(_TURNAROUND_S)
         await self._send(self._acknowledgement(request, "subscribe", problem))
         if not problem:
             self._feeds |= opened

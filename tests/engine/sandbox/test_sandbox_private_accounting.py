@@ -9,7 +9,7 @@ request 18174.
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sandbox.private import accounting
@@ -123,6 +123,7 @@ def test_unrealised_pnl(side, size, entry, price, expected):
     rows=st.sampled_from([BTCUSDT_ROWS, ADAUSDT_ROWS]),
     extra=st.integers(0, 5000),
 )
+@settings(deadline=None)
 def test_at_the_liquidation_price_the_margin_left_is_the_maintenance_margin_of_the_tier_at_the_mark(
     side, entry, size, leverage, rows, extra
 ):

@@ -22,7 +22,7 @@ WALKS = PriceWalks(GENERATED)
 
 
 @given(st.integers(0, DAY_MS - 1), st.sampled_from(["BTCUSDT", "ADAUSDT"]))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_the_price_of_a_moment_is_the_close_of_the_candle_that_forms(offset_ms, symbol):
     now = NOON + offset_ms
     newest = RowWindow(0, now, 1)
@@ -33,7 +33,7 @@ def test_the_price_of_a_moment_is_the_close_of_the_candle_that_forms(offset_ms, 
 
 
 @given(st.integers(-400, 400), st.booleans(), st.booleans(), st.integers(0, HOUR_MS))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_a_level_is_reached_at_the_first_moment_at_which_the_price_is_there(ticks, is_above, is_through, to):
     start = WALKS.price_at("BTCUSDT", PriceKind.LAST, NOON)
     level = Level(start + ticks * Decimal("0.1") * 10, is_above, is_through)
