@@ -122,7 +122,9 @@ def cancelled(console: Console, data: Row) -> None:
 
 def all_cancelled(console: Console, data: Row) -> None:
     """Say how many orders were cancelled."""
-    console.print(f"{len(data['cancelled'])} orders of {data['symbol'] or 'the account'} are cancelled.")
+    count = len(data["cancelled"])
+    orders_are = "1 order is" if count == 1 else f"{count} orders are"
+    console.print(f"{orders_are} cancelled on {data['symbol'] or 'the account'}.")
 
 
 def fills(console: Console, data: Row) -> None:

@@ -15,7 +15,8 @@ from engine.errors import (
     SymbolNotListed,
 )
 from engine.exchange.trading.account_records import MarginMode
-from engine.exchange.trading.manager import CancelOutcome
+from engine.exchange.trading.environment import TradingEnvironment
+from engine.exchange.trading.manager import CancelOutcome, ExchangeManager
 from engine.exchange.trading.orders import (
     OrderKind,
     OrderSide,
@@ -209,6 +210,21 @@ def test_orders_are_cancelled_on_a_disconnection_only_where_that_is_offered(trad
     assert traded.manager.disconnect_cancel(10) is False
     with pytest.raises(ConfigurationError, match="3 to 300"):
         traded.manager.disconnect_cancel(2)
+
+
+def test_a_live_account_opens_nothing_unless_it_is_armed(traded):
+    session, rules_of = traded.manager.session, traded.manager.instrument
+    unarmed = ExchangeManager(session, rules_of, TradingEnvironment.LIVE)
+    armed = ExchangeManager(session, rules_of, TradingEnvironment.LIVE, is_armed=True)
+    with pytest.raises(ConfigurationError, match="not armed") as refused:
+        unarmed.place(traded.market("entry"))
+    assert "TRADE_LIVE_ARMED=yes" in refused.value.way_out
+    [verdict] = unarmed.place_batch([traded.market("entry")])
+    assert isinstance(verdict, ConfigurationError)
+    assert traded.manager.position(SYMBOL).is_flat
+    armed.place(traded.market("entry"))
+    unarmed.place(traded.market("exit", side=OrderSide.SELL, reduce_only=True))
+    assert traded.manager.position(SYMBOL).is_flat
 
 
 def test_the_clock_is_measured(traded):
