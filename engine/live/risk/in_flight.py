@@ -24,14 +24,20 @@ SETTLED_AFTER_MS = 10_000
 
 
 def with_sent(record: RiskRecord, intent: OrderIntent, view: AccountView, now_ms: int) -> RiskRecord:
-    """Return the record after an opening order was let through; the same name again is the same order."""
+    """Return the record after an opening order was let through.
+
+    The same name again is the same order, sent again or amended: the larger size and the higher price count
+    until the account shows which it has.
+    """
     request = intent.request
-    prices = (order_price(request), intent.reference_price, view.price_of(request.symbol))
+    before = next((each for each in record.in_flight if each.order_link_id == request.order_link_id), None)
+    known = None if before is None else before.price
+    prices = (order_price(request), intent.reference_price, view.price_of(request.symbol), known)
     order = InFlight(
         request.order_link_id,
         request.symbol,
         request.side,
-        request.size,
+        request.size if before is None else max(request.size, before.size),
         max(price for price in prices if price is not None),
         now_ms,
     )
