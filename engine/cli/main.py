@@ -23,6 +23,7 @@ from engine.cli.arguments import (
     Symbols,
     Timeframes,
 )
+from engine.cli.breakdown import breakdown
 from engine.cli.calling import call, configure_logging, show_fault
 from engine.cli.cards import cards_app, strategies_app
 from engine.cli.comparison import compare
@@ -61,6 +62,7 @@ app.add_typer(sweeps_app, name="sweeps")
 app.add_typer(universe_app, name="universe")
 app.add_typer(features_app, name="features")
 app.command()(docs)
+app.command()(breakdown)
 app.command()(compare)
 app.command()(gate)
 app.command()(gates)

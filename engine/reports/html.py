@@ -11,6 +11,7 @@ from upath import UPath
 from engine.backtest.result import BacktestResult
 from engine.metrics.compute import Metrics
 from engine.promotion.policy import PromotionDecision
+from engine.reports.breakdown_tables import breakdown_section
 from engine.reports.evidence import evidence_data, evidence_section
 from engine.reports.fragments import (
     banners,
@@ -81,6 +82,7 @@ def render_report(
             "Point at a line to see what it means.</p>",
             metric_tables(metrics),
             tag_section(result.trades),
+            breakdown_section(result),
             "<h2>Trades</h2>",
             trade_table(result.trades),
         )

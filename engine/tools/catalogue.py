@@ -15,6 +15,7 @@ from engine.errors import ConfigurationError
 from engine.tools import (
     account,
     backtest,
+    breakdown,
     cards,
     comparison,
     data,
@@ -52,9 +53,9 @@ def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
     rooms = (
-        account, backtest, cards, comparison, data, data_files, data_heal, data_quality, explain, features, gates, live,
-        orders, portfolio, positions, project, promote, promotion_replay, promotions, reports, strategies,
-        sweep, sweeps, universe, validation,
+        account, backtest, breakdown, cards, comparison, data, data_files, data_heal, data_quality, explain,
+        features, gates, live, orders, portfolio, positions, project, promote, promotion_replay, promotions,
+        reports, strategies, sweep, sweeps, universe, validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

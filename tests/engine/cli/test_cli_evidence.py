@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 FEW = ("--paths", "20", "--windows", "3", "--workers", "2")
 
 
@@ -61,3 +63,20 @@ def test_cards_are_set_side_by_side(synced, cards):
 
     alone = synced("compare", "band_reversion", "-s", "BTCUSDT", TRADE_CARDS=str(cards))
     assert alone.exit_code == 2
+
+
+def test_a_run_is_broken_down_by_what_is_asked(synced):
+    run = ("breakdown", "band_reversion", "-s", "BTCUSDT")
+    trades = synced.json("backtest", "band_reversion", "-s", "BTCUSDT")["data"]["metrics"]
+    months = synced.json(*run)["data"]["rows"]
+    assert sum(row["trades"] for row in months) == trades["trades"]
+    assert sum(row["net_pnl_usdt"] for row in months) == pytest.approx(trades["net_profit_usdt"])
+    hours = synced.json(*run, "--by", "hour")["data"]["rows"]
+    assert sum(row["trades"] for row in hours) == trades["trades"]
+    deepest = synced.json(*run, "--by", "drawdown", "--most", "3")["data"]
+    assert deepest["rows"][0]["depth_pct"] == pytest.approx(trades["max_drawdown_pct"])
+    assert len(deepest["rows"]) == 3
+    for by in ("month", "weekday", "drawdown", "exit_reason"):
+        assert synced(*run, "--by", by).exit_code == 0
+    assert "Net PnL" in synced(*run, "--by", "direction").stdout
+    assert synced(*run, "--by", "moon").exit_code == 2

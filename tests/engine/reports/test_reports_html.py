@@ -318,3 +318,20 @@ def test_the_evidence_is_told_with_every_gate_and_what_it_was_drawn_from():
     page = render_report(run, metrics, None, candles, generated=False, evidence=refused)
     assert f"Not validated: refused by {lone.gate}" in page
     assert lone.violations[0].remedy in page
+
+
+def test_drawdowns_and_groups_of_trades_are_tables():
+    run = sample_run(seed=11)
+    page = report_of(run)
+    rows = page.split('<table id="drawdowns">')[1].split("</table>")[0].count("<tr>") - 1
+    equity = run.equity["equity_usdt"]
+    below = equity < equity.cummax().clip(lower=run.starting_equity_usdt)
+    falls = int((below & ~below.shift(fill_value=False)).sum())
+    assert rows == min(falls, 10) > 1
+    deepest = metrics_of_run(run).max_drawdown_pct
+    assert f'<td class="number ">{deepest:.2f} %</td>' in page
+    reasons = page.split('<table id="by-exit_reason">')[1].split("</table>")[0]
+    for reason, trades in run.trades.groupby("exit_reason"):
+        assert f'<tr><td>{reason}</td><td class="number ">{len(trades)}</td>' in reasons
+    assert 'id="by-hour"' in page
+    assert 'id="by-hour"' not in report_of(sample_run(trades=0))

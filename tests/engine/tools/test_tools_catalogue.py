@@ -34,6 +34,7 @@ def test_the_shipped_tools_are_these():
         "account.results",
         "account.show",
         "account.transactions",
+        "backtest.breakdown",
         "backtest.compare",
         "backtest.run",
         "backtest.sweep",
