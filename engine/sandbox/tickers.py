@@ -21,9 +21,10 @@ def ticker_row(market: Market, instrument: Instrument, now_ms: int) -> dict[str,
     """
     symbol = instrument.symbol
     day = _last_day(market, symbol, now_ms)
-    last = float(day["close"].iloc[-1]) if len(day) else None
-    hour_ago = day[day["ts_open"] > now_ms - HOUR_MS]
-    first = float(day["open"].iloc[0]) if len(day) else None
+    opens, closes = day["open"].to_numpy(), day["close"].to_numpy()
+    last = float(closes[-1]) if len(day) else None
+    hour_ago = int(day["ts_open"].to_numpy().searchsorted(now_ms - HOUR_MS, side="right"))
+    first = float(opens[0]) if len(day) else None
     newest = RowWindow(0, now_ms, 1)
     mark_price = _newest_close(market.mark_klines, symbol, now_ms) or last
     index_price = _newest_close(market.index_klines, symbol, now_ms) or mark_price
@@ -40,9 +41,9 @@ def ticker_row(market: Market, instrument: Instrument, now_ms: int) -> dict[str,
         "markPrice": _text(mark_price),
         "prevPrice24h": _text(first),
         "price24hPcnt": _text(None if last is None or first is None else round(last / first - 1, 6)),
-        "highPrice24h": _text(float(day["high"].max()) if len(day) else None),
-        "lowPrice24h": _text(float(day["low"].min()) if len(day) else None),
-        "prevPrice1h": _text(float(hour_ago["open"].iloc[0]) if len(hour_ago) else None),
+        "highPrice24h": _text(float(day["high"].to_numpy().max()) if len(day) else None),
+        "lowPrice24h": _text(float(day["low"].to_numpy().min()) if len(day) else None),
+        "prevPrice1h": _text(float(opens[hour_ago]) if hour_ago < len(day) else None),
         "openInterest": _text(open_interest),
         "openInterestValue": _text(
             None if open_interest is None or mark_price is None else round(open_interest * mark_price, 2)
@@ -81,8 +82,12 @@ def finest_timeframe(market: Market, symbol: str, now_ms: int) -> Timeframe:
 
 
 def _last_day(market: Market, symbol: str, now_ms: int) -> pd.DataFrame:
-    timeframe = finest_timeframe(market, symbol, now_ms)
-    return market.klines(symbol, timeframe, RowWindow(now_ms - DAY_MS + 1, now_ms, 1441), now_ms)
+    window = RowWindow(now_ms - DAY_MS + 1, now_ms, 1441)
+    for timeframe in Timeframe:
+        rows = market.klines(symbol, timeframe, window, now_ms)
+        if len(rows) > 0:
+            break
+    return rows
 
 
 def _newest_close(source: KlineSource, symbol: str, now_ms: int) -> float | None:

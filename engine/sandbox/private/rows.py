@@ -97,6 +97,8 @@ def order_row(order: Order, quotes: Quotes) -> Row:
         "updatedTime": str(order.updated_ms),
         "extraFees": "",
         "cumFeeDetail": {"USDT": text(order.paid_fee)},
+        "rpiTakerAccess": False,
+        "rpiMatchedQty": "0",
     }
 
 
@@ -129,7 +131,6 @@ def execution_row(execution: Execution, quotes: Quotes) -> Row:
         "orderType": "UNKNOWN" if is_funding else ticket.kind.value,
         "stopOrderType": "UNKNOWN" if is_funding else ticket.stop_type.value or "UNKNOWN",
         "execFee": text(execution.fee),
-        "execFeeV2": "",
         "execId": execution.execution_id,
         "execPrice": text(execution.price),
         "execQty": size_text(execution.size, quotes, symbol),
@@ -223,10 +224,11 @@ def position_row(state: AccountState, position: Position, quotes: Quotes) -> Row
 
 
 def position_message_row(state: AccountState, position: Position, quotes: Quotes) -> Row:
-    """Return a position as the private stream's topic `position` tells of it: the entry has another name."""
+    """Return a position as the private stream's topic `position` tells of it: two fields have other names."""
     row = position_row(state, position, quotes)
-    entry = row.pop("avgPrice")
-    return {"category": "linear", **row, "entryPrice": entry, "sessionAvgPrice": "0"}
+    entry, updated = row.pop("avgPrice"), row.pop("mmrSysUpdateTime")
+    changed = {"entryPrice": entry, "mmrSysUpdatedTime": updated, "sessionAvgPrice": "0"}
+    return {"category": "linear", **row, **changed}
 
 
 def liquidation_price_of(state: AccountState, position: Position, quotes: Quotes) -> Decimal | None:
