@@ -100,8 +100,8 @@ def _rules(data: dict[str, Any]) -> Table:
 def _limits(data: dict[str, Any]) -> Table:
     table = Table("limit", "used", "of", "", title=f"risk: {data['trading_state']}", title_justify="left")
     for usage in data["limits"]:
-        used = "?" if usage["used"] is None else str(usage["used"])
-        table.add_row(usage["name"], used, str(usage["limit"]), usage["unit"])
+        used = "?" if usage["used"] is None else f"{usage['used']:,.6g}"
+        table.add_row(usage["name"], used, f"{usage['limit']:,g}", usage["unit"])
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import ExchangeError
@@ -20,6 +21,14 @@ from engine.timeframes import DAY_MS
 
 _PRICES_EVERY_S = 10.0
 _CLOSED_OVERLAP_MS = 60_000
+_AGAIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class AccountTold:
+    """Something that was heard of the account, on its way to who looks after it."""
+
+    what: object
 
 
 class AccountKeeper:
@@ -73,18 +82,20 @@ class AccountKeeper:
         stream = self._stream
 
         def listen(stream: PrivateStream) -> None:
-            try:
-                for event in stream.events():
-                    put(event)
-            except ExchangeError as error:
-                put(error)
+            while not self._stopping.is_set():
+                try:
+                    for event in stream.events():
+                        put(AccountTold(event))
+                except ExchangeError as error:
+                    put(AccountTold(error))
+                    self._stopping.wait(_AGAIN_S)
 
         def ask() -> None:
             while not self._stopping.wait(_PRICES_EVERY_S):
                 try:
-                    put(Prices(tickers(self._market)))
+                    put(AccountTold(Prices(tickers(self._market))))
                 except ExchangeError as error:
-                    put(error)
+                    put(AccountTold(error))
 
         if stream is not None:
             self._threads.append(threading.Thread(target=listen, args=(stream,), name="account", daemon=True))
@@ -110,6 +121,8 @@ class AccountKeeper:
         DataError
             If the journal cannot be written.
         """
+        if isinstance(event, AccountTold):
+            event = event.what
         if isinstance(event, ExchangeError):
             raise event
         if isinstance(event, ExecutionReport):

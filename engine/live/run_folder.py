@@ -253,6 +253,26 @@ class RunFolder:
         return dict(plain)
 
 
+@contextmanager
+def one_runner(lock: Path) -> Iterator[None]:
+    """Keep other runners away from an account.
+
+    Raises
+    ------
+    ConfigurationError
+        If one has it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout:
+        raise ConfigurationError(
+            "another run trades this account",
+            way_out="end it first (trade live list, trade live stop), or start all cards in one run",
+        ) from None
+
+
 def run_folders(root: Path) -> list[RunFolder]:
     """Return the runs below a folder, shadow, demo and live ones, by mode and name."""
     found = [RunFolder(path) for mode in RunMode for path in sorted((root / mode.value).glob("*"))]

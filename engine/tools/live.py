@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.live.run_folder import RunFolder
     from engine.settings import TradeSettings
     from engine.strategies.card_plan import CardPlan
+    from engine.timeframes import Timeframe
 
 type Mode = Literal["shadow", "demo", "live"]
 
@@ -49,19 +50,31 @@ class WhichCompared(WhichRun):
 
 def run_live(asked: WhatToRun, context: ToolContext) -> dict[str, Any]:
     """Run cards until told to stop. Goes on where the run was left."""
-    from engine.live.sessions import run_session
+    import os
+
+    from engine.live.run_folder import RunMode
+    from engine.live.sessions import Asked, run_session
+    from engine.promotion.stages import Standing, standing
+    from engine.tools.stores import promotion_ledger
 
     settings = context.settings
-    plans = [find_plan(card, settings) for card in asked.cards]
-    client = market_client(settings)
+    ledger = promotion_ledger(settings)
+
+    def standing_of(card_id: str, symbol: str, timeframe: Timeframe, system_hash: str) -> Standing:
+        return standing(ledger.history(card_id), card_id, symbol, timeframe, system_hash)
+
     return run_session(
+        Asked(
+            RunMode(asked.mode),
+            [find_plan(card, settings) for card in asked.cards],
+            asked.symbols,
+            None if asked.for_minutes is None else asked.for_minutes * 60,
+            asked.confirmation,
+        ),
         settings,
-        plans,
-        client,
-        mode=asked.mode,
-        symbols=asked.symbols,
-        for_s=None if asked.for_minutes is None else asked.for_minutes * 60,
-        confirmation=asked.confirmation,
+        market_client(settings),
+        standing_of=standing_of,
+        variables=os.environ,
         redactor=context.redactor,
     )
 
