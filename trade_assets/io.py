@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
-from upath import UPath
 
+from engine.backtest.artifacts import artifact_base
 from engine.errors import DataNotFound, GateRefused, TradeError
 from trade_assets.artifacts import Address, ArtifactStore
 from trade_assets.partitions import Partition
@@ -91,7 +91,7 @@ class Artifacts(dg.ConfigurableResource[None]):
 
     def store(self) -> ArtifactStore:
         """Return the store."""
-        return ArtifactStore(UPath(self.base_uri))
+        return ArtifactStore(artifact_base(self.base_uri))
 
 
 class ArtifactIOManager(dg.ConfigurableIOManager):

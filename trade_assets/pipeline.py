@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 import dagster as dg
 
+from engine.backtest.artifacts import reachable_base
 from engine.errors import ConfigurationError
 from engine.exchange.client import BybitMarketClient
 from engine.market_data.store import HistoricalDataStore
@@ -73,6 +74,7 @@ def run_pipeline(
     """
     began = time.perf_counter()
     wanted = _cards_by_symbol(folder, cards, symbols)
+    reachable_base(settings.artifacts_uri)
     watcher = ProgressWatcher(progress or NullProgress())
     pipeline = _Pipeline(settings, folder, instance, Runner(settings, folder, instance, watcher), watcher)
     return pipeline.run(wanted, began)

@@ -79,11 +79,10 @@ def run(asked: WhatToRun, context: ToolContext) -> dict[str, Any]:
 
 def prune_features(asked: RoomToKeep, context: ToolContext) -> dict[str, Any]:
     """Remove stored features beyond what is to be kept, and tell how many."""
-    from upath import UPath
-
+    from engine.backtest.artifacts import artifact_base
     from trade_assets.feature_store import prune
 
-    return vars(prune(UPath(context.settings.artifacts_uri), keep_bytes=asked.keep_mb * 1_000_000))
+    return vars(prune(artifact_base(context.settings.artifacts_uri), keep_bytes=asked.keep_mb * 1_000_000))
 
 
 def _card_id(card: str) -> str:

@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
+from fsspec import get_filesystem_class
 from upath import UPath
 
 from engine.backtest.parquet import frame_from_parquet, frame_to_parquet
 from engine.backtest.result import BacktestResult
-from engine.errors import CorruptData, DataNotFound
+from engine.errors import ConfigurationError, CorruptData, DataNotFound
 from engine.hashing import canonical_json, sha256_hex
 
 if TYPE_CHECKING:
@@ -22,6 +23,59 @@ if TYPE_CHECKING:
 
 FRAMES = ("trades", "fills", "equity", "funding")
 RESULT, MANIFEST = "result.json", "manifest.json"
+
+
+def artifact_base(uri: str) -> UPath:
+    """Return the folder or the address in an object store that artifacts are kept under.
+
+    What an object store lists is asked for anew each time: other processes write there too. Credentials come
+    from the environment (for S3 `AWS_ACCESS_KEY_ID` and so on, or a profile), never with the address.
+
+    Raises
+    ------
+    ConfigurationError
+        If the address names credentials, or a store nothing here can talk to.
+    """
+    if "://" not in uri:
+        return UPath(uri)
+    protocol, _, rest = uri.partition("://")
+    if "@" in rest.partition("/")[0]:
+        raise ConfigurationError(
+            f"TRADE_ARTIFACTS holds credentials in its {protocol}:// address",
+            way_out="leave them out of the address and set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )
+    try:
+        get_filesystem_class(protocol)
+    except (ValueError, ImportError) as error:
+        raise ConfigurationError(
+            f"TRADE_ARTIFACTS is {uri!r}, and nothing here can talk to {protocol}://: {error}",
+            way_out="use a folder or s3://bucket/path, or install the fsspec package for that store",
+        ) from error
+    return UPath(uri, use_listings_cache=False)
+
+
+def reachable_base(uri: str) -> UPath:
+    """Return `artifact_base` of an address after asking whether its bucket is there.
+
+    Raises
+    ------
+    ConfigurationError
+        As `artifact_base` does; or if the bucket is not there, or nobody may see it.
+    """
+    base = artifact_base(uri)
+    if base.protocol not in ("s3", "s3a"):
+        return base
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        base.fs.info(base.drive)
+    except (OSError, BotoCoreError) as error:
+        raise ConfigurationError(
+            f"the bucket {base.drive} of TRADE_ARTIFACTS cannot be reached: {error}",
+            way_out="create it; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and AWS_ENDPOINT_URL where "
+            "it is not Amazon's",
+        ) from error
+    return base
 
 
 class RunFiles(Protocol):

@@ -45,9 +45,9 @@ def show_reports(asked: WhichReports, context: ToolContext) -> dict[str, Any]:
 
 def stored_reports(settings: TradeSettings) -> list[dict[str, str]]:
     """Return what reports there are: of the pipeline, then of single backtests."""
-    from upath import UPath
+    from engine.backtest.artifacts import artifact_base
 
-    base = UPath(settings.artifacts_uri)
+    base = artifact_base(settings.artifacts_uri)
     return [*_of_pipeline(base / REPORTS_FOLDER), *_of_runs(base / RUNS_FOLDER)]
 
 
