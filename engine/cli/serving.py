@@ -31,7 +31,8 @@ def serve_sandbox(
 ) -> None:
     """Serve the sandbox exchange until interrupted, after saying where it listens and what it serves."""
     from engine.sandbox.catalogue import trading_symbols
-    from engine.sandbox.faults import PUBLIC_STREAM_PATH
+    from engine.sandbox.faults import PRIVATE_STREAM_PATH, PUBLIC_STREAM_PATH
+    from engine.sandbox.private.desk import DEFAULT_KEY, DEFAULT_SECRET
     from engine.sandbox.rate_limit import RateLimit
     from engine.sandbox.running import serve
 
@@ -43,11 +44,13 @@ def serve_sandbox(
 
         def say(url: str) -> None:
             stream_url = url.replace("http", "ws", 1) + PUBLIC_STREAM_PATH
+            private_url = url.replace("http", "ws", 1) + PRIVATE_STREAM_PATH
             if as_json:
                 write_json(
                     {
                         "url": url,
                         "stream_url": stream_url,
+                        "private_stream_url": private_url,
                         "market": market,
                         "now_ms": setup.now_ms(),
                         "symbols": symbols,
@@ -58,6 +61,9 @@ def serve_sandbox(
             console.print(market_notice(market))
             console.print(f"The sandbox exchange listens on {url}   (Ctrl-C ends it)")
             console.print(f"Its public stream is {stream_url}, its control address {url}/sandbox/faults")
+            console.print(
+                f"Its private stream is {private_url}; it takes the key {DEFAULT_KEY}, secret {DEFAULT_SECRET}"
+            )
             console.print(
                 f"Its time is {format_utc(setup.now_ms() // 1000 * 1000)} UTC; it lists {' '.join(symbols)}"
             )

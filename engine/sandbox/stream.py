@@ -32,8 +32,8 @@ OpenFeed = Callable[[str, int], Feed]
 
 _LONGEST_ARGS = 21_000  # characters
 _TICK_S = 0.01  # how often the clock is looked at
-# A subscription is acknowledged no sooner than over any network: pybit notes its id after it has sent it, and a
-# thread of it dies of an acknowledgement that comes before
+# A subscription is acknowledged no sooner than over any network: pybit notes its id after it has sent it, and
+# a thread of it dies of an acknowledgement that comes before
 _TURNAROUND_S = 0.005
 
 
