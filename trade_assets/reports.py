@@ -13,6 +13,7 @@ from upath import UPath
 from engine.backtest.result import BacktestResult
 from engine.metrics.compute import Metrics
 from engine.promotion.policy import PromotionDecision
+from engine.promotion.validation import Validation
 from engine.reports.html import write_report
 from engine.tools.market import Market, MarketKind
 from trade_assets.partitions import Partition
@@ -40,9 +41,10 @@ class PartitionReport:
         return shown
 
 
-def report_file(card_id: str, partition: Partition) -> str:
+def report_file(card_id: str, partition: Partition, *, has_evidence: bool = False) -> str:
     """Return the path below the base of a card's newest report: one name, so that a bookmark stays good."""
-    return f"{REPORTS_FOLDER}/{card_id}/{partition.symbol}_{partition.timeframe}.html"
+    suffix = "_validation" if has_evidence else ""
+    return f"{REPORTS_FOLDER}/{card_id}/{partition.symbol}_{partition.timeframe}{suffix}.html"
 
 
 def write_partition_report(
@@ -52,10 +54,11 @@ def write_partition_report(
     decision: PromotionDecision,
     candles: pd.DataFrame,
     market: Market,
+    evidence: Validation | None = None,
 ) -> PartitionReport:
-    """Write the report of a run on `candles` and the decision on it."""
+    """Write the report of a run on `candles` and the decision; one with `evidence` has a name of its own."""
     partition = Partition(result.symbol, result.exec_timeframe)
-    report = PartitionReport(base, report_file(result.card_id, partition))
+    report = PartitionReport(base, report_file(result.card_id, partition, has_evidence=evidence is not None))
     generated = market.kind is MarketKind.GENERATED
-    write_report(result, metrics, decision, candles, report.path, generated=generated)
+    write_report(result, metrics, decision, candles, report.path, generated=generated, evidence=evidence)
     return report

@@ -22,7 +22,7 @@ LISTING_CRON = "10 0 * * *"
 
 
 def daily_listing_schedule() -> dg.ScheduleDefinition:
-    """Return the schedule `daily_listing`: what the exchange lists, once a day. Stopped, as the others are."""
+    """Return the schedule `daily_listing`: what the exchange lists, once a day. Stopped as the others."""
     return dg.ScheduleDefinition(
         name="daily_listing",
         target=dg.AssetSelection.assets(list(LISTED_SYMBOLS_KEY)),

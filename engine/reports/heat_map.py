@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from engine.backtest.sweep_results import PARAMETER
+from engine.reports.canvas import new_figure, png, title_of
 
 _MOST_LABELS = 24
 
@@ -29,17 +28,10 @@ def heat_map_png(table: pd.DataFrame, metric: str, *, higher_is_better: bool, ti
     title : str, optional
         Shown above.
     """
-    # The Figure object itself, without pyplot: no global state, safe in any thread and without a screen
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from PIL import Image
-
     across, up = _widest(table)
     columns, rows = (_values(table, name) for name in (across, up))
     cells = _cells(table, metric, (across, columns), (up, rows), higher_is_better=higher_is_better)
-    height = min(2.0 + 0.35 * len(rows), 6.0)
-    figure = Figure(figsize=(8, height), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure = new_figure(min(2.0 + 0.35 * len(rows), 6.0))
     axes = figure.subplots()
     colours = "RdYlGn" if higher_is_better else "RdYlGn_r"
     image = axes.imshow(cells, cmap=colours, aspect="auto", origin="lower", interpolation="nearest")
@@ -50,13 +42,8 @@ def heat_map_png(table: pd.DataFrame, metric: str, *, higher_is_better: bool, ti
         axis.set_label_text("" if name is None else name.removeprefix(PARAMETER))
     axes.spines[:].set_visible(False)
     if title:
-        # "$" would start a formula
-        axes.set_title(title.replace("$", r"\$"), fontsize=10, loc="left")
-    canvas.draw()  # type: ignore[no-untyped-call]
-    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(64)  # type: ignore[no-untyped-call]
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
+        axes.set_title(title_of(title), fontsize=10, loc="left")
+    return png(figure)
 
 
 def _widest(table: pd.DataFrame) -> tuple[str | None, str | None]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from engine.metrics.benchmark import buy_and_hold_equity
 from engine.metrics.drawdown import drawdown_pct
+from engine.reports.canvas import new_figure, png, title_of
 from engine.reports.thinning import extremes
+
+if TYPE_CHECKING:
+    from engine.promotion.walk_forward import WalkForward
 
 # About two points for each pixel across
 _MOST_POINTS = 1_600
@@ -30,11 +34,7 @@ def equity_png(equity: pd.DataFrame, *, starting_equity_usdt: float, title: str 
     title : str, optional
         Shown above the curve.
     """
-    # The Figure object itself, without pyplot: no global state, safe in any thread and without a screen
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-    from matplotlib.figure import Figure
-    from PIL import Image
 
     moments = equity["ts_close"].to_numpy(dtype=np.int64).astype("datetime64[ms]")
     curve = equity["equity_usdt"].to_numpy(dtype=np.float64)
@@ -43,8 +43,7 @@ def equity_png(equity: pd.DataFrame, *, starting_equity_usdt: float, title: str 
     )
     below = -drawdown_pct(curve, starting_equity_usdt=starting_equity_usdt)
 
-    figure = Figure(figsize=(8, 4.2), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    figure = new_figure(4.2)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     for values, colour, width, label in (
         (held, "#9aa4b2", 1.0, "buy and hold"),
@@ -66,11 +65,37 @@ def equity_png(equity: pd.DataFrame, *, starting_equity_usdt: float, title: str 
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.01)
     if title:
-        # "$" would start a formula
-        upper.set_title(title.replace("$", r"\$"), fontsize=10, loc="left")
-    canvas.draw()  # type: ignore[no-untyped-call]
-    # 64 colours are all that such a picture has, and a third of the bytes
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(64)  # type: ignore[no-untyped-call]
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    return buffer.getvalue()
+        upper.set_title(title_of(title), fontsize=10, loc="left")
+    return png(figure)
+
+
+def walk_forward_png(walked: WalkForward, *, title: str = "") -> bytes:
+    """Return a PNG of a walk-forward, at most 50 kB: a strip per window, pale where parameters were chosen.
+
+    Strips are green or red by the net return outside, which stands in them in percent.
+    """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    figure = new_figure(1.1 + 0.24 * len(walked.windows))
+    axes = figure.subplots()
+    for number, window in enumerate(walked.windows, start=1):
+        split, net_pct = window.split, window.outside.net_return_pct
+        edges = np.array(
+            [split.inside_start_ms, split.inside_end_ms, split.outside_start_ms, split.outside_end_ms]
+        )
+        inside_start, inside_end, outside_start, outside_end = edges.astype("datetime64[ms]")
+        axes.barh(number, inside_end - inside_start, left=inside_start, color="#d3d9e0", height=0.7)
+        colour = "#1a7f4b" if net_pct > 0 else "#c0362c"
+        axes.barh(number, outside_end - outside_start, left=outside_start, color=colour, height=0.7)
+        axes.text(outside_end, number, f" {net_pct:+.1f} %", va="center", fontsize=7)
+    axes.invert_yaxis()
+    axes.set_yticks(range(1, len(walked.windows) + 1))
+    axes.tick_params(labelsize=7)
+    axes.margins(x=0.08)
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.spines[["top", "right"]].set_visible(False)
+    if title:
+        axes.set_title(title_of(title), fontsize=10, loc="left")
+    return png(figure)

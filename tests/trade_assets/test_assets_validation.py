@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -54,6 +55,8 @@ def test_it_decides_on_the_whole_evidence_and_shows_it(location: Location) -> No
     shown: dict[str, Any] = {name: value.value for name, value in event.materialization.metadata.items()}
     assert shown["stage"] == "validated"
     assert len(shown["walk-forward"].records) == FEW["windows"]
+    assert shown["walk-forward strips"].startswith("![walk-forward](data:image/png;base64,")
+    assert 'id="strips"' in Path(shown["report"]).read_text()
     assert shown["profitable_windows_pct"] == next(
         gate.observed for gate in decision.gates if gate.gate == "min_profitable_windows_pct"
     )

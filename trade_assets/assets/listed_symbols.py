@@ -17,9 +17,9 @@ def listed_symbols_asset(settings: TradeSettings) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=dg.AssetKey(list(LISTED_SYMBOLS_KEY)),
-        description="The exchange's USDT perpetuals. With `TRADE_SYMBOLS=all` a newly listed one has partitions "
-        "from the next time the code location is loaded; one that left the list is asked for no more, and its "
-        "data stay.",
+        description="The exchange's USDT perpetuals. With `TRADE_SYMBOLS=all` a newly listed one has "
+        "partitions from the next time the code location is loaded; one that left the list is asked for no "
+        "more, and its data stay.",
         group_name="listing",
         kinds={"json"},
     )

@@ -13,6 +13,9 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from engine.backtest.engine import BacktestEngine
+from engine.backtest.measure import measure
+from engine.backtest.prepare import prepare_history
 from engine.backtest.sweep import available_cores
 from engine.gates.base import GateResult
 from engine.idea_card.parameter_space import ParameterSpace
@@ -21,15 +24,17 @@ from engine.promotion.stages import standing
 from engine.promotion.step_gates import Step, refuse_early
 from engine.promotion.steps import Subject, decide_validated
 from engine.promotion.validation import Validation, ValidationSettings, validate
+from engine.reports.pictures import walk_forward_png
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
 from engine.tools.market import market_of
 from trade_assets.assets.cards import card_group, card_key, decision_metadata, gates_verdict
 from trade_assets.checks import VALIDATION_GATES
 from trade_assets.histories import history_from, history_inputs
-from trade_assets.metadata import market_notice, moment, number, table
+from trade_assets.metadata import market_notice, moment, number, picture, table
 from trade_assets.partitioned import PartitionedAsset
 from trade_assets.partitions import Partition
+from trade_assets.reports import write_partition_report
 from trade_assets.work import Input, Made, Work
 
 VALIDATION = "validation"
@@ -93,9 +98,22 @@ def validation_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         # The same evidence decided again gives the decision that stands, with its own time.
         decision = ledger.append(decision).decision
         market = market_of(raw["source"])
+        run = BacktestEngine().run(prepare_history(plan, history))
+        report = write_partition_report(
+            resources.artifacts.store().base,
+            run,
+            measure(run),
+            decision,
+            healed[card.timeframes.exec],
+            market,
+            evidence=found,
+        )
         return Made(
-            {"decision": decision.to_plain(), "market": market.kind.value},
-            metadata=market_notice(market.kind) | decision_metadata(decision) | _evidence(found, decision),
+            {"decision": decision.to_plain(), "market": market.kind.value, "report": report.file},
+            metadata=market_notice(market.kind)
+            | decision_metadata(decision)
+            | report.metadata()
+            | _evidence(found, decision),
             verdicts=(gates_verdict(decision, VALIDATION_GATES),),
         )
 
@@ -133,6 +151,7 @@ def _evidence(found: Validation, decision: PromotionDecision) -> dict[str, Any]:
         "evidence from": moment(decision.evidence["start_ms"]),
         "evidence to": moment(decision.evidence["end_ms"]),
         "walk-forward": table(windows),
+        "walk-forward strips": picture(walk_forward_png(found.walk_forward), "walk-forward"),
     } | {_figure(gate): number(gate.observed) for gate in decision.gates if gate.threshold is not None}
 
 
