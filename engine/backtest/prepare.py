@@ -5,7 +5,7 @@ There are two ways in, from frames and from arrays, and one way on: both make a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from engine.backtest.history import History, Outputs
 from engine.backtest.named_signals import named_signals
 from engine.errors import DataError
 from engine.features.builder import feature_outputs
-from engine.features.inputs import JOINED_INPUTS, MARK_INPUTS, feature_inputs
+from engine.features.inputs import JOINED_INPUTS, MARK_INPUTS, Stamped, feature_inputs
 from engine.features.registry import INDICATORS
 from engine.idea_card.features import FeatureSpec
 from engine.market_data.instruments import InstrumentRules
@@ -120,6 +120,32 @@ def prepare(
     DataNotFound, DataError, SimulationError
         As `prepare_history` does.
     """
+    history = history_of_frames(
+        plan, symbol, frames, funding_events, instrument, data_fingerprint=data_fingerprint
+    )
+    return prepare_history(plan, history, start_ms=start_ms, end_ms=end_ms)
+
+
+def history_of_frames(
+    plan: CardPlan,
+    symbol: str,
+    frames: Mapping[Timeframe, pd.DataFrame],
+    funding_events: pd.DataFrame,
+    instrument: InstrumentRules,
+    *,
+    data_fingerprint: str | None = None,
+    open_interest: Callable[[], Stamped] | None = None,
+) -> History:
+    """Return the history that feature frames of a card hold, with the features in them as they are.
+
+    Parameters
+    ----------
+    plan, symbol, frames, funding_events, instrument, data_fingerprint
+        As for `prepare`.
+    open_interest : callable, optional
+        Gives what the open interest in the frames was joined from. A run does without; a gate that repeats it
+        from the market alone does not.
+    """
     roles = plan.card.timeframes.roles()
     features: dict[tuple[Timeframe, FeatureSpec], Outputs] = {}
     inputs = {
@@ -132,7 +158,7 @@ def prepare(
         for name, feature in plan.features_of(role).items():
             if timeframe in frames:
                 features[timeframe, feature] = _outputs(frames[timeframe], name, feature)
-    history = History(
+    return History(
         symbol,
         {timeframe: Candles.from_frame(frame) for timeframe, frame in frames.items()},
         funding_from_frame(funding_events),
@@ -140,8 +166,8 @@ def prepare(
         features=features,
         inputs=inputs,
         data_fingerprint=data_fingerprint,
+        open_interest=open_interest,
     )
-    return prepare_history(plan, history, start_ms=start_ms, end_ms=end_ms)
 
 
 def prepare_arrays(

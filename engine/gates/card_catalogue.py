@@ -50,7 +50,7 @@ def _backtest(run: CardRun) -> BacktestEvidence:
 RUN_GATES: tuple[CardGate[Any], ...] = (
     CardGate(SchemaGate(), run_frames),
     CardGate(ParityGate(), lambda run: run),
-    CardGate(LookAheadGate(), lambda run: look_ahead_evidence(run.plan, run.history)),
+    CardGate(LookAheadGate(), lambda run: look_ahead_evidence(run.plan, run.history, given=run.trace)),
     CardGate(WarmUpGate(), lambda run: warm_up_evidence(run.plan, run.history)),
     CardGate(DeterminismGate(), determinism_evidence),
 )
