@@ -203,3 +203,20 @@ def test_an_amended_price_is_told():
     assert seen.is_new_order(ORDER)
     assert seen.is_new_order(replace(ORDER, price=Decimal(5)))
     assert [each.price for each in seen.open_orders()] == [Decimal(5)]
+
+
+def test_a_stream_that_keeps_fills_to_itself_is_found_out_and_given_up(traded):
+    def fills(events):
+        return [each.order_link_id for each in events if isinstance(each, ExecutionReport)]
+
+    silent = Seeded(StalledStream(600.0), 1.0, PRIVATE_STREAM_PATH)
+    with listening(traded, silence_s=1e9, audit_s=10.0) as heard:
+        heard.until(connections)
+        traded.server.put_in_force(FaultPlan(seeded=(silent,)))
+        traded.manager.place(traded.market("one"))
+        heard.until(lambda events: fills(events) == ["one"])  # the exchange's list has it
+        traded.manager.place(traded.market("two"))
+        traded.clock.step(10_000)
+        heard.until(lambda events: any(isinstance(each, Outage) for each in events))
+    assert fills(heard.events) == ["one", "two"]
+    assert heard.of(Outage)[0].reason == "the stream kept fills to itself"
