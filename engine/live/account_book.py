@@ -93,9 +93,11 @@ class AccountBook:
         for order in open_orders:
             self._note_type(order)
 
-    def orders_of(self, symbol: str) -> Iterable[OrderReport]:
-        """Return the open orders of a symbol."""
-        return [order for order in self.open_orders.values() if order.symbol == symbol]
+    def symbols(self) -> list[str]:
+        """Return the symbols that are traded, held or have an open order; any thread may ask."""
+        held = [position.symbol for position in list(self.positions.values()) if not position.is_flat]
+        ordered = [order.symbol for order in list(self.open_orders.values())]
+        return sorted({*self._instruments, *held, *ordered})
 
     def open_order(self, order_link_id: str) -> OrderReport | None:
         """Return the open order of a name of ours; None if there is none."""

@@ -131,7 +131,7 @@ class AccountLeg(LegTrading):
         if told.execution_id in self._seen:
             return
         self._seen.add(told.execution_id)
-        data = fill_of(told, self.twin, self._bracket.targets, self._book)
+        data = fill_of(told, self.twin, self._book)
         self._write(JournalKind.FILL, data, now_ms)
         if data["reason"] == FUNDING:
             return

@@ -93,7 +93,7 @@ class AccountKeeper:
         def ask() -> None:
             while not self._stopping.wait(_PRICES_EVERY_S):
                 try:
-                    put(AccountTold(Prices(tickers(self._market))))
+                    put(AccountTold(self._prices()))
                 except ExchangeError as error:
                     put(AccountTold(error))
 
@@ -147,7 +147,11 @@ class AccountKeeper:
 
     def read_prices(self) -> None:
         """Ask for the present prices. Raises ExchangeError if the exchange does not answer."""
-        self.book.take(Prices(tickers(self._market)), 0)
+        self.book.take(self._prices(), 0)
+
+    def _prices(self) -> Prices:
+        """Ask for the prices of what is traded, held or ordered."""
+        return Prices(tuple(each for symbol in self.book.symbols() for each in tickers(self._market, symbol)))
 
     def minute(self, now_ms: int) -> None:
         """Compare with the exchange, once a minute. Raises as `take`."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from engine.errors import OrderGone, OrderRefused
 from engine.exchange.trading.manager import ExchangeManager
-from engine.exchange.trading.orders import OrderRequest
+from engine.exchange.trading.orders import OrderRequest, OrderStatus
 from engine.live.account_book import AccountBook
 from engine.live.leg_orders import SentOrder, attached_target, attaches_target, target_request
 from engine.live.twin import TwinAccount
@@ -89,16 +89,26 @@ class BracketKeeper:
     def _place_targets(self, ts_close: int, now_ms: int, send: Callable[[OrderRequest, int], object]) -> None:
         rules = self._manager.instrument(self._symbol)
         for rung, (_, size) in self._twin.targets().items():
-            known = self.targets.get(rung)
-            if known is not None and (
-                self._book.open_order(known.order_link_id) is not None or now_ms - known.sent_ms < UNHEARD_MS
-            ):
+            attempt = self._next_attempt(rung, now_ms)
+            if attempt is None:
                 continue
+            known = self.targets.get(rung)
             decided = ts_close if known is None else known.ts_close
-            attempt = 0 if known is None else known.attempt + 1
             request = target_request(rung, self._twin, rules, self._system_hash, decided, attempt)
             self.targets[rung] = SentOrder(request.order_link_id, decided, now_ms, size, attempt=attempt)
             send(request, decided)
+
+    def _next_attempt(self, rung: int, now_ms: int) -> int | None:
+        """Return the attempt a target is to be placed in; None if it rests, or its fill is on its way."""
+        known = self.targets.get(rung)
+        if known is None:
+            return 0
+        if self._book.open_order(known.order_link_id) is not None or now_ms - known.sent_ms < UNHEARD_MS:
+            return None
+        report = self._manager.order(self._symbol, known.order_link_id)
+        if report is None:
+            return known.attempt
+        return None if report.is_open or report.status is OrderStatus.FILLED else known.attempt + 1
 
     def _cancel_targets(self) -> None:
         for rung, order in list(self.targets.items()):

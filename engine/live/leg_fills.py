@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from engine.exchange.trading.orders import ExecutionKind, ExecutionReport, OrderSide
 from engine.live.account_book import AccountBook
-from engine.live.leg_orders import SentOrder
+from engine.live.leg_orders import rung_of
 from engine.live.twin import TwinAccount
 from engine.sim.state import FillReason
 
@@ -15,9 +14,7 @@ ENTRY, FUNDING, FOREIGN = "entry", "funding", "foreign"
 """Reasons beside those of exits: what opened, what was paid, and what no order of ours did."""
 
 
-def fill_of(
-    told: ExecutionReport, twin: TwinAccount, targets: Mapping[int, SentOrder], book: AccountBook
-) -> dict[str, Any]:
+def fill_of(told: ExecutionReport, twin: TwinAccount, book: AccountBook) -> dict[str, Any]:
     """Return a fill or a funding payment as a line of the journal.
 
     Parameters
@@ -25,12 +22,10 @@ def fill_of(
     told : ExecutionReport
     twin : TwinAccount
         The position's record before it.
-    targets : mapping of int to SentOrder
-        The targets that rest, by rung.
     book : AccountBook
         What kinds of bracket orders were of.
     """
-    reason, rung = _reason_of(told, twin, targets, book)
+    reason, rung = _reason_of(told, twin, book)
     return {
         "ts_ms": told.ts_ms,
         "execution_id": told.execution_id,
@@ -47,9 +42,7 @@ def fill_of(
     }
 
 
-def _reason_of(
-    told: ExecutionReport, twin: TwinAccount, targets: Mapping[int, SentOrder], book: AccountBook
-) -> tuple[str, int]:
+def _reason_of(told: ExecutionReport, twin: TwinAccount, book: AccountBook) -> tuple[str, int]:
     """Return what a fill was of, by its order, and which target."""
     link, direction = told.order_link_id, int(twin.position.direction)
     if told.kind is ExecutionKind.FUNDING:
@@ -62,9 +55,9 @@ def _reason_of(
         return _named(FillReason.LIQUIDATION), -1
     if "-exit" in link:
         return _named(FillReason(int(twin.position.pending_exit) or int(FillReason.SIGNAL))), -1
-    for rung, order in targets.items():
-        if order.order_link_id == link:
-            return _named(FillReason.TAKE_PROFIT), rung
+    rung = rung_of(link)
+    if rung is not None:
+        return _named(FillReason.TAKE_PROFIT), rung
     kind = book.stop_order_type(told.order_id)
     if kind == "TakeProfit":
         return _named(FillReason.TAKE_PROFIT), 0
