@@ -62,7 +62,7 @@ def serve_sandbox(
             console.print(f"The sandbox exchange listens on {url}   (Ctrl-C ends it)")
             console.print(f"Its public stream is {stream_url}, its control address {url}/sandbox/faults")
             console.print(
-                f"Its private stream is {private_url}; it takes the key {DEFAULT_KEY}, secret {DEFAULT_SECRET}"
+                f"Its private stream is {private_url}, a key {DEFAULT_KEY} with secret {DEFAULT_SECRET}"
             )
             console.print(
                 f"Its time is {format_utc(setup.now_ms() // 1000 * 1000)} UTC; it lists {' '.join(symbols)}"

@@ -55,7 +55,9 @@ class ExchangeState:
         self.signing_offset_ms = 0
         self._market = market
         self._lock = threading.Lock()
-        self.put_in_force(faults)
+        self._look_at(faults)
+        self._faults = faults
+        self._numbers: Counter[str] = Counter()
         self.desk = PrivateDesk(lambda: self._conditioned, clock)
 
     @property
@@ -94,12 +96,16 @@ class ExchangeState:
         ConfigurationError
             If a condition is of a symbol the market does not have; the plan before stays in force.
         """
-        conditioned = ConditionedMarket(self._market, faults.conditions)
         with self._lock:
-            self._conditioned = conditioned
-            self._endpoints = MarketEndpoints(conditioned, self.clock)
+            if faults.conditions != self._faults.conditions:
+                self._look_at(faults)
             self._faults = faults
-            self._numbers: Counter[str] = Counter()
+            self._numbers = Counter()
+
+    def _look_at(self, faults: FaultPlan) -> None:
+        """Put the market under the conditions of a plan."""
+        self._conditioned = ConditionedMarket(self._market, faults.conditions)
+        self._endpoints = MarketEndpoints(self._conditioned, self.clock)
 
     def next_request(self, path: str, query: str) -> HttpFault | None:
         """Count and log a request, and return the fault it meets."""

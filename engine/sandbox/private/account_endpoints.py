@@ -5,13 +5,15 @@ Parameters, limits and answers are those of bybit-exchange/docs, `docs/v5/positi
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any
 
 from engine.sandbox.private.account_state import AccountState
 from engine.sandbox.private.margining import add_margin, set_leverage, set_trading_stop
 from engine.sandbox.private.paging import page_of, time_window
-from engine.sandbox.private.past_rows import closed_row, transaction_row
+from engine.sandbox.private.past_rows import closed_row, transaction_row, transaction_type
 from engine.sandbox.private.quotes import Quotes
+from engine.sandbox.private.records import Execution
 from engine.sandbox.private.refusal import Refusal, parameter_error
 from engine.sandbox.private.rows import execution_row, position_row, text, wallet_row
 from engine.sandbox.private.tickets import (
@@ -99,9 +101,8 @@ def executions(state: AccountState, parameters: Parameters, quotes: Quotes) -> A
     link_id = str(parameters.get("orderLinkId") or "")
     chosen = [
         execution
-        for execution in reversed(state.executions)
-        if execution.ts_ms in window
-        and parameters.get("symbol") in (None, "", execution.symbol)
+        for execution in _since(state, window)
+        if parameters.get("symbol") in (None, "", execution.symbol)
         and parameters.get("orderId") in (None, "", execution.order.order_id)
         and link_id in ("", execution.order.ticket.link_id)
         and parameters.get("execType") in (None, "", execution.kind.value)
@@ -167,15 +168,20 @@ def margin_mode(state: AccountState, parameters: Parameters, quotes: Quotes) -> 
 def transaction_log(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:
     """Return the changes of the wallet, newest first: of the last day unless a window is named."""
     window = time_window(parameters, quotes.now_ms, default_ms=DAY_MS)
-    rows = [
-        transaction_row(state, execution, quotes)
-        for execution in reversed(state.executions)
-        if execution.ts_ms in window
+    chosen = [
+        execution
+        for execution in _since(state, window)
+        if parameters.get("type") in (None, "", transaction_type(execution.kind))
     ]
-    wanted = parameters.get("type")
-    rows = [row for row in rows if wanted in (None, "", row["type"])]
-    page, cursor = page_of(rows, parameters, lambda row: str(row["tradeId"]), default=20, most=50)
-    return {"nextPageCursor": cursor, "list": page}
+    page, cursor = page_of(chosen, parameters, lambda one: one.execution_id, default=20, most=50)
+    rows = [transaction_row(state, execution, quotes) for execution in page]
+    return {"nextPageCursor": cursor, "list": rows}
+
+
+def _since(state: AccountState, window: range) -> list[Execution]:
+    """Return the executions of a window, newest first."""
+    recent = takewhile(lambda execution: execution.ts_ms >= window.start, reversed(state.executions))
+    return [execution for execution in recent if execution.ts_ms in window]
 
 
 def fee_rates(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from engine.sandbox.private.records import ClosedPosition, Execution
 from engine.sandbox.private.terms import OrderStatus, Side, Topic
 
 STARTING_BALANCE_USDT = Decimal(10_000)
-_PUSHES_KEPT = 20_000
+_PUSHES_KEPT = 4_000
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ class AccountState:
 
     def pushes_after(self, sequence: int) -> list[Push]:
         """Return what was noted after the push of that number, oldest first."""
-        return [push for push in self.pushes if push.sequence > sequence]
+        unseen = islice(reversed(self.pushes), self.pushed - sequence)
+        return list(unseen)[::-1]
 
     def _symbols_in_book(self) -> list[str]:
         return sorted({order.ticket.symbol for order in self.open_orders.values() if order.is_in_book})

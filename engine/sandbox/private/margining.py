@@ -16,7 +16,7 @@ from engine.sandbox.private.rows import liquidation_price_of
 from engine.sandbox.private.stops import follow_bracket
 from engine.sandbox.private.telling import tell_position, tell_wallet
 from engine.sandbox.private.terms import PriceKind, Side
-from engine.sandbox.private.tickets import Parameters, read_amount, refuse_bracket
+from engine.sandbox.private.tickets import Parameters, read_amount, refuse_bracket, refuse_partial_stops
 
 _MARGIN_STEP = Decimal("0.0001")
 
@@ -89,10 +89,7 @@ def set_trading_stop(state: AccountState, parameters: Parameters, bracket: Brack
         If there is no position, nothing changes, a price is on the wrong side, or what is asked for (a
         trailing stop, a partial one) is none of the sandbox's.
     """
-    if str(parameters.get("tpslMode") or "Full") != "Full":
-        raise parameter_error("params error: the sandbox knows tpslMode Full only")
-    if read_amount(parameters, "trailingStop"):
-        raise parameter_error("params error: the sandbox knows no trailing stop")
+    refuse_partial_stops(parameters)
     symbol = str(parameters["symbol"])
     position = state.position(symbol)
     if position.is_flat:

@@ -5,7 +5,7 @@ Parameters, limits and answers are those of bybit-exchange/docs, `docs/v5/order`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.sandbox.faults import HttpFault
@@ -51,10 +51,8 @@ def cancel_one(state: AccountState, parameters: Parameters, quotes: Quotes) -> A
 def cancel_all(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:
     """Cancel all open orders of a symbol, a base coin or a settle coin."""
     chosen = _chosen(state, parameters, quotes)
-    wanted = str(parameters.get("orderFilter") or "")
     for order in chosen:
-        if order.status.is_open and _passes(order, wanted):
-            cancel(state, order, quotes)
+        cancel(state, order, quotes)
     return {"list": [_ids(order) for order in chosen], "success": "1"}
 
 
@@ -64,10 +62,11 @@ def realtime(state: AccountState, parameters: Parameters, quotes: Quotes) -> Ans
         found = _find(state, parameters)
         orders = [found] if found is not None else []
     elif str(parameters.get("openOnly") or "0") != "0":
-        orders = [order for order in _of_scope(state, parameters, quotes) if not order.status.is_open]
+        every = state.orders.values()
+        orders = [order for order in _of_scope(every, parameters, quotes) if not order.status.is_open]
         orders = orders[::-1][:_CLOSED_SHOWN]
     else:
-        orders = [order for order in _of_scope(state, parameters, quotes) if order.status.is_open][::-1]
+        orders = _of_scope(state.open_orders.values(), parameters, quotes)[::-1]
     wanted = str(parameters.get("orderFilter") or "")
     return _listed([order for order in orders if _passes(order, wanted)], parameters, quotes, most=50)
 
@@ -154,8 +153,8 @@ def _named(state: AccountState, parameters: Parameters, quotes: Quotes, missing:
     return order
 
 
-def _of_scope(state: AccountState, parameters: Parameters, quotes: Quotes) -> list[Order]:
-    """Return the orders of a symbol, a base coin or a settle coin, oldest first: one of them is required."""
+def _of_scope(orders: Iterable[Order], parameters: Parameters, quotes: Quotes) -> list[Order]:
+    """Return those orders that are of a symbol, a base coin or a settle coin: one of them is required."""
     if parameters.get("category") != "linear":
         raise parameter_error("params error: category is invalid, the sandbox serves linear only")
     symbol, base = str(parameters.get("symbol") or ""), str(parameters.get("baseCoin") or "")
@@ -166,7 +165,7 @@ def _of_scope(state: AccountState, parameters: Parameters, quotes: Quotes) -> li
         )
     return [
         order
-        for order in state.orders.values()
+        for order in orders
         if symbol in ("", order.ticket.symbol)
         and base in ("", quotes.instruments[order.ticket.symbol].base_coin)
         and settle in ("", quotes.instruments[order.ticket.symbol].settle_coin)
@@ -179,10 +178,8 @@ def _chosen(state: AccountState, parameters: Parameters, quotes: Quotes) -> list
     is_without_brackets = wanted == "StopOrder" and parameters.get("stopOrderType") == "Stop"
     return [
         order
-        for order in _of_scope(state, parameters, quotes)
-        if order.status.is_open
-        and _passes(order, wanted)
-        and not (is_without_brackets and order.ticket.is_tied)
+        for order in _of_scope(state.open_orders.values(), parameters, quotes)
+        if _passes(order, wanted) and not (is_without_brackets and order.ticket.is_tied)
     ]
 
 

@@ -59,7 +59,7 @@ def transaction_row(state: AccountState, execution: Execution, quotes: Quotes) -
         "change": text(execution.change),
         "cashFlow": text(execution.closing.pnl),
         "transactionTime": str(execution.ts_ms),
-        "type": _transaction_type(execution.kind),
+        "type": transaction_type(execution.kind),
         "feeRate": text(execution.fee_rate),
         "bonusChange": "",
         "size": text(execution.position_size),
@@ -73,7 +73,8 @@ def transaction_row(state: AccountState, execution: Execution, quotes: Quotes) -
     }
 
 
-def _transaction_type(kind: ExecutionType) -> str:
+def transaction_type(kind: ExecutionType) -> str:
+    """Return what the transaction log calls an execution of this kind."""
     if kind is ExecutionType.FUNDING:
         return "SETTLEMENT"
     if kind is ExecutionType.SETTLE:

@@ -51,6 +51,7 @@ def read_ticket(parameters: Parameters, quotes: Quotes) -> Ticket:
     if not quotes.is_trading(instrument.symbol):
         raise Refusal(110066, "Trading is currently not allowed.")
     refuse_position_index(parameters)
+    refuse_partial_stops(parameters)
     side = read_word(Side, parameters, "side", "Side invalid")
     kind = read_word(OrderType, parameters, "orderType", "OrderType invalid")
     wish = _time_in_force(parameters, kind)
@@ -76,6 +77,8 @@ def read_ticket(parameters: Parameters, quotes: Quotes) -> Ticket:
             trigger_by=read_price_kind(parameters, "triggerBy"),
             stop_type=StopOrderType.STOP,
         )
+    if ticket.reduce_only and not ticket.bracket.is_empty:
+        raise parameter_error("params error: a reduce-only order cannot have takeProfit or stopLoss")
     refuse_out_of_range(ticket, quotes)
     refuse_bracket(ticket.bracket, side, ticket.price or ticket.trigger_price, instrument.symbol, quotes)
     return ticket
@@ -223,6 +226,16 @@ def read_price_kind(parameters: Parameters, name: str) -> PriceKind:
     if not parameters.get(name):
         return PriceKind.LAST
     return read_word(PriceKind, parameters, name, f"params error: {name} invalid")
+
+
+def refuse_partial_stops(parameters: Parameters) -> None:
+    """Refuse what the sandbox does not know: stops over part of a position, as limit orders, or trailing."""
+    if str(parameters.get("tpslMode") or "Full") != "Full":
+        raise parameter_error("params error: the sandbox knows tpslMode Full only")
+    if any(str(parameters.get(name) or "Market") != "Market" for name in ("tpOrderType", "slOrderType")):
+        raise parameter_error("params error: the sandbox knows stops as market orders only")
+    if read_amount(parameters, "trailingStop"):
+        raise parameter_error("params error: the sandbox knows no trailing stop")
 
 
 def refuse_position_index(parameters: Parameters) -> None:

@@ -205,6 +205,8 @@ def test_an_order_link_id_is_taken_once_for_ever(trader):
         ({"price": "1000", "orderType": "Limit", "qty": "0.001"}, 110094, "minimum order value"),
         ({"qty": "20"}, 110007, "not enough"),
         ({"positionIdx": 1}, 10001, "position idx"),
+        ({"stopLoss": "59000", "tpslMode": "Partial"}, 10001, "Full only"),
+        ({"stopLoss": "59000", "slOrderType": "Limit"}, 10001, "market orders only"),
         ({"orderLinkId": "x" * 37}, 10001, "longer than 36"),
         ({"orderLinkId": "a b"}, 10001, "orderLinkId"),
         ({"triggerPrice": "61000"}, 10001, "TriggerDirection"),
