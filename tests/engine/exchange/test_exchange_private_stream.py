@@ -220,3 +220,15 @@ def test_a_stream_that_keeps_fills_to_itself_is_found_out_and_given_up(traded):
         heard.until(lambda events: any(isinstance(each, Outage) for each in events))
     assert fills(heard.events) == ["one", "two"]
     assert heard.of(Outage)[0].reason == "the stream kept fills to itself"
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_orders_go_when_the_connection_that_is_watched_goes(traded, watched):
+    assert traded.manager.disconnect_cancel(10)
+    with listening(traded, cancel_on_disconnect=watched) as heard:
+        heard.until(connections)
+        traded.manager.place(traded.limit("rests", 0.9))
+    traded.clock.step(5_000)
+    assert len(traded.manager.open_orders()) == 1
+    traded.clock.step(10_000)
+    assert len(traded.manager.open_orders()) == (0 if watched else 1)
