@@ -172,7 +172,8 @@ class PromotionLedger:
                 row_hash,
             ],
         )
-        return LedgerEntry(sequence=sequence, decision=decision, row_hash=row_hash)
+        # as it will be read from now on: 11.0 is 11 there
+        return LedgerEntry(sequence, _decision_of(sequence, document), row_hash)
 
     def _entries(self, query: str, values: list[Any]) -> tuple[LedgerEntry, ...]:
         return tuple(_entry(row) for row in self._rows(query, values))
