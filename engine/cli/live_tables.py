@@ -150,6 +150,25 @@ def parity(console: Console, data: dict[str, Any]) -> None:
     for leg in data["legs"]:
         for difference in leg["differences"]:
             console.print(f"{leg['card_id']} {leg['symbol']}: {difference}", soft_wrap=True)
+        if leg["fills"] is not None:
+            _fills(console, leg)
+
+
+def _fills(console: Console, leg: dict[str, Any]) -> None:
+    fills = leg["fills"]
+
+    def figure(name: str, unit: str) -> str:
+        return "-" if fills[name] is None else f"{fills[name]:+.2f} {unit}"
+
+    console.print(
+        f"{leg['card_id']} {leg['symbol']}: {fills['matched']} trades in both; the run's entries are "
+        f"worse by {figure('mean_entry_bps', 'bps')}, its exits by {figure('mean_exit_bps', 'bps')}; median latency "
+        f"{figure('median_latency_ms', 'ms')}; {fills['left_otherwise']} left for another reason",
+        soft_wrap=True,
+    )
+    for which, name in (("run", "only_run_trades"), ("replay", "only_replay_trades")):
+        for trade in fills[name]:
+            console.print(f"  only the {which} has an {trade}", soft_wrap=True)
 
 
 def evidence(console: Console, data: dict[str, Any]) -> None:

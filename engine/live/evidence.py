@@ -8,15 +8,15 @@ from pathlib import Path
 from engine.backtest.measure import measure
 from engine.errors import DataNotFound
 from engine.gates.shadow import ShadowEvidence
-from engine.live.parity import LegParity, SeenRun, compare_shadow
-from engine.live.run_folder import RunFolder
+from engine.live.parity import LegParity, SeenRun, compare_account, compare_shadow
+from engine.live.run_folder import RunFolder, RunMode
 from engine.promotion.shadow_file import write_shadow_evidence
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
 
 
 def parities(folder: RunFolder, plans: Sequence[CardPlan]) -> Iterator[LegParity]:
-    """Yield how each leg of a shadow run and its replay agree; legs that have not decided yet are left out.
+    """Yield how each leg of a run and its replay agree; legs that have not decided yet are left out.
 
     Raises
     ------
@@ -26,12 +26,13 @@ def parities(folder: RunFolder, plans: Sequence[CardPlan]) -> Iterator[LegParity
         If the folder cannot be read.
     """
     run = SeenRun.read(folder)
+    compare = compare_shadow if run.identity.mode is RunMode.SHADOW else compare_account
     by_id = {plan.card.id: plan for plan in plans}
     for card in run.identity.cards:
         for symbol in card.symbols:
             if card.card_id in by_id:
                 try:
-                    yield compare_shadow(run, by_id[card.card_id], symbol)
+                    yield compare(run, by_id[card.card_id], symbol)
                 except DataNotFound:
                     continue
 

@@ -18,6 +18,7 @@ from engine.backtest.prepare import PreparedFrame, prepare_history
 from engine.backtest.result import BacktestResult
 from engine.errors import ConfigurationError, DataNotFound
 from engine.live.decider import Decision
+from engine.live.fill_parity import FillComparison, compare_fills, run_trades
 from engine.live.intake import Intake
 from engine.live.journal import JournalEntry, JournalKind, read_journal
 from engine.live.market import SymbolMarket
@@ -68,6 +69,8 @@ class LegParity:
         None in a sound run.
     result : BacktestResult
         The replay.
+    fills : FillComparison or None
+        On an account: how the exchange filled, next to the replay. In shadow every fill is the same.
     """
 
     card_id: str
@@ -80,6 +83,7 @@ class LegParity:
     late_bars: int
     differences: tuple[Difference, ...]
     result: BacktestResult
+    fills: FillComparison | None = None
 
     @property
     def agrees(self) -> bool:
@@ -168,19 +172,58 @@ def compare_shadow(run: SeenRun, plan: CardPlan, symbol: str) -> LegParity:
         *_fill_differences(result, run.of(plan.card.id, symbol, JournalKind.FILL)),
         *_equity_differences(result, decided),
     ]
-    bar_ms = prepared.bars.bar_ms
+    return _parity(prepared, decided, differences, result, None)
+
+
+def compare_account(run: SeenRun, plan: CardPlan, symbol: str) -> LegParity:
+    """Replay a leg on an account through the backtest: decisions must agree, fills are measured.
+
+    Raises as `replayed`.
+    """
+    prepared = replayed(run, plan, symbol)
+    result = BacktestEngine().run(prepared)
+    decided = run.of(plan.card.id, symbol, JournalKind.DECISION)
+    bar_ms, first_open = prepared.bars.bar_ms, prepared.window[0]
+    refusals = {
+        int(entry.data["ts_close"]): f"refused by {entry.data['by']}: {entry.data['code']}"
+        for entry in run.of(plan.card.id, symbol, JournalKind.REFUSAL)
+        if not entry.data.get("reduce_only")
+    }
+    late = {int(each.data["ts_close"]): _lateness(each) for each in decided if _is_late(each, bar_ms)}
+    trades = run_trades(run.of(plan.card.id, symbol, JournalKind.FILL), first_open, bar_ms)
+    fills = compare_fills(trades, result.trades, refusals, late, first_open, bar_ms, len(prepared.bars))
+    return _parity(prepared, decided, decision_differences(prepared, decided), result, fills)
+
+
+def _parity(
+    prepared: PreparedFrame,
+    decided: Sequence[JournalEntry],
+    differences: Sequence[Difference],
+    result: BacktestResult,
+    fills: FillComparison | None,
+) -> LegParity:
+    plan = prepared.plan
     return LegParity(
         card_id=plan.card.id,
-        symbol=symbol,
+        symbol=prepared.symbol,
         timeframe=str(plan.card.timeframes.exec),
         system_hash=plan.system_hash,
         first_open=prepared.window[0],
         last_close=prepared.window[1],
         bars=len(decided),
-        late_bars=sum(entry.ts_ms - int(entry.data["ts_close"]) > bar_ms // 10 for entry in decided),
+        late_bars=sum(_is_late(entry, prepared.bars.bar_ms) for entry in decided),
         differences=tuple(sorted(differences, key=lambda each: each.ts_ms)),
         result=result,
+        fills=fills,
     )
+
+
+def _lateness(decided: JournalEntry) -> int:
+    return decided.ts_ms - int(decided.data["ts_close"])
+
+
+def _is_late(decided: JournalEntry, bar_ms: int) -> bool:
+    return _lateness(decided) > bar_ms // 10
 
 
 def decision_differences(prepared: PreparedFrame, decided: Sequence[JournalEntry]) -> list[Difference]:

@@ -13,6 +13,7 @@ from engine.tools.registry import NoInput, SideEffect, ToolContext, ToolInput, T
 from engine.tools.stores import market_client
 
 if TYPE_CHECKING:
+    from engine.live.fill_parity import FillComparison
     from engine.live.parity import LegParity
     from engine.live.run_folder import RunFolder
     from engine.settings import TradeSettings
@@ -196,6 +197,15 @@ def _compared(parity: LegParity) -> dict[str, Any]:
         "differences": [str(each) for each in parity.differences[:_MOST_DIFFERENCES]],
         "trades": len(parity.result.trades),
         "final_equity_usdt": parity.result.final_equity_usdt,
+        "fills": None if parity.fills is None else _fills(parity.fills),
+    }
+
+
+def _fills(fills: FillComparison) -> dict[str, Any]:
+    return {
+        **fills.summary(),
+        "only_run_trades": fills.only_run[:_MOST_DIFFERENCES],
+        "only_replay_trades": fills.only_replay[:_MOST_DIFFERENCES],
     }
 
 
