@@ -6,6 +6,7 @@ writes "" for what is absent and "0" or "0.00" for a price that is not set.
 
 from __future__ import annotations
 
+from engine.errors import ExchangeError
 from engine.exchange.faults import FaultKind, RequestFault
 from engine.exchange.trading.account_records import AccountInfo, MarginMode, Transaction
 from engine.exchange.trading.fields import Row, moment, name, number, number_or_zero, one_of, price, text
@@ -99,11 +100,14 @@ def position_report(row: Row) -> PositionReport:
     Raises
     ------
     RequestFault
-        If it cannot be read, or is one of the two of hedge mode.
+        If it cannot be read.
+    ExchangeError
+        If it is one of the two of hedge mode.
     """
     if row.get("positionIdx", 0) != 0:
-        raise RequestFault(
-            FaultKind.REFUSED, f"the account is in hedge mode for {row.get('symbol')}; one-way mode is needed"
+        raise ExchangeError(
+            f"the account is in hedge mode for {row.get('symbol')}: it has a long and a short position apart",
+            way_out="close both, then set one-way mode with `trade account prepare`",
         )
     size = number(row, "size")
     side = None if size == 0 else one_of(OrderSide, row, "side")

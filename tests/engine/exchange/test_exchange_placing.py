@@ -1,6 +1,7 @@
 """One decision, one order: whatever happens on the way, through pybit against the sandbox exchange."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 
@@ -190,9 +191,35 @@ def test_a_batch_gives_a_verdict_for_each_order_also_when_its_answer_is_lost(cle
     assert names(clean) == {"there": 1, "a": 1, "b": 1}
 
 
-@given(st.integers(0, 10**6), st.sampled_from([0.3, 0.6, 0.9]), st.sampled_from([0, 10, 80]))
-@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whoever_decides_the_same_at_once_makes_one_order(clean):
+    requests = [clean.market("same", "0.001")] * 4 + [clean.market(f"own{n}", "0.001") for n in range(4)]
+    with ThreadPoolExecutor(8) as threads:
+        acks = list(threads.map(clean.manager.place, requests))
+    assert names(clean) == {"same": 1} | {f"own{n}": 1 for n in range(4)}
+    assert len({ack.order_id for ack in acks[:4]}) == 1
+    assert [ack.was_there for ack in acks[:4]].count(False) == 1
+    assert clean.manager.position(SYMBOL).size == Decimal("0.005")
+
+
+storms = given(st.integers(0, 10**6), st.sampled_from([0.3, 0.6, 0.9]), st.sampled_from([0, 10, 80]))
+shared_server = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@storms
+@settings(shared_server, max_examples=16)
 def test_no_storm_of_faults_doubles_an_order_or_loses_one_without_a_word(clean, seed, rate, blind):
+    survive_storm(clean, seed, rate, blind)
+
+
+@pytest.mark.slow
+@storms
+@settings(shared_server, max_examples=400)
+def test_no_storm_of_faults_doubles_or_loses_an_order_at_length(clean, seed, rate, blind):
+    survive_storm(clean, seed, rate, blind)
+
+
+def survive_storm(clean, seed, rate, blind):
+    """Place orders in a storm of faults; what was told of each has to be so."""
     clean.server.put_in_force(NO_FAULTS)
     clean.server.desk.open_account("sandbox-key", "sandbox-secret")
     requests = [clean.market(f"n{number}", "0.001") for number in range(4)]

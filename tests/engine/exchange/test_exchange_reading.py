@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from engine.errors import ExchangeError
 from engine.exchange.faults import RequestFault
 from engine.exchange.trading import reading
 from engine.exchange.trading.orders import ExecutionKind, OrderKind, OrderSide, OrderStatus
@@ -136,8 +137,9 @@ def test_a_position_names_its_entry_in_two_ways():
 
 
 def test_hedge_mode_is_refused():
-    with pytest.raises(RequestFault, match="hedge mode"):
+    with pytest.raises(ExchangeError, match="hedge mode") as refused:
         reading.position_report({**FLAT, "positionIdx": 1})
+    assert "one-way" in refused.value.way_out
 
 
 def test_a_closed_position_of_the_documentation():
