@@ -125,7 +125,9 @@ class Journal:
             "symbol": entry.symbol,
             "data": data,
         }
-        written = f"{json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(',', ':'))}\n".encode()
+        text = json.dumps(line, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        # characters that no encoding has (halves of a pair) become question marks
+        written = f"{text}\n".encode(errors="replace")
         with self._lock:
             try:
                 if self._file < 0:

@@ -26,6 +26,7 @@ from engine.tools import (
     explain,
     features,
     gates,
+    journal,
     live,
     orders,
     portfolio,
@@ -35,6 +36,7 @@ from engine.tools import (
     promotion_replay,
     promotions,
     reports,
+    risk,
     strategies,
     sweep,
     sweeps,
@@ -54,8 +56,8 @@ def own_registry() -> ToolRegistry:
     registry = ToolRegistry()
     rooms = (
         account, backtest, breakdown, cards, comparison, data, data_files, data_heal, data_quality, explain,
-        features, gates, live, orders, portfolio, positions, project, promote, promotion_replay, promotions,
-        reports, strategies, sweep, sweeps, universe, validation,
+        features, gates, journal, live, orders, portfolio, positions, project, promote, promotion_replay,
+        promotions, reports, risk, strategies, sweep, sweeps, universe, validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from engine.exchange.trading.manager import ExchangeManager
     from engine.live.by_hand import HandTrader
     from engine.market_data.instruments import InstrumentRules
+    from engine.settings import TradeSettings
 
 
 SymbolName = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{3,30}$")]
@@ -77,15 +79,21 @@ def by_hand(context: ToolContext) -> Iterator[HandTrader]:
     ConfigurationError
         If the account, the limits or the journal cannot be used.
     """
-    from engine.exchange.trading.connect import trading_folder
     from engine.live.by_hand import HandTrader
     from engine.live.journal import Journal
     from engine.live.risk.files import risk_manager
 
     manager = account_of(context)
     risk = risk_manager(context.settings)
-    with Journal(trading_folder(context.settings) / "by_hand.jsonl", context.redactor) as journal:
+    with Journal(by_hand_file(context.settings), context.redactor) as journal:
         yield HandTrader(manager, risk, journal, instruments_of(context), context.now_ms)
+
+
+def by_hand_file(settings: TradeSettings) -> Path:
+    """Return the journal of what is done by hand, the panic button among it."""
+    from engine.exchange.trading.connect import trading_folder
+
+    return trading_folder(settings) / "by_hand.jsonl"
 
 
 def instruments_of(context: ToolContext) -> Callable[[str], InstrumentRules]:

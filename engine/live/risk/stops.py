@@ -82,7 +82,9 @@ def halted_by(
     """Return the record with a reason that stays until somebody resumes; a known one keeps its time."""
     if any(reason.code is code for reason in record.reasons):
         return record
-    return replace(record, reasons=(*record.reasons, StateReason(code, state, message, now_ms)))
+    # characters that no encoding has could not be written down
+    said = message.encode(errors="replace").decode()
+    return replace(record, reasons=(*record.reasons, StateReason(code, state, said, now_ms)))
 
 
 def resumed(record: RiskRecord, limits: LossLimits, now_ms: int) -> RiskRecord:

@@ -22,9 +22,10 @@ def limit_usage(
     """Return how much of each limit is used, in the order of `risk.yaml`.
 
     Limits of a single order (its size, its distance from the last price) are used by orders only and left
-    out. What depends on a price or a wallet that is not known is None.
+    out. What depends on an account, a price or a wallet that is not known is None.
     """
-    after = exposures(view.positions, opening_orders(view, record.in_flight), view)
+    orders = opening_orders(view, record.in_flight)
+    after = None if view.account_ms is None else exposures(view.positions, orders, view)
     equity = None if view.wallet is None or view.wallet.equity <= 0 else view.wallet.equity
     total = None if after is None else sum((each.notional for each in after.values()), ZERO)
     held = [position for position in view.positions.values() if not position.is_flat]

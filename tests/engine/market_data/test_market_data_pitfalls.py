@@ -163,13 +163,14 @@ ONLINE = {
     "data.heal", "data.sync", "demo.run", "orders.amend", "orders.cancel", "orders.cancel_all",
     "orders.fills", "orders.find", "orders.history", "orders.list", "orders.place", "orders.rules",
     "pipeline.run", "positions.add_margin", "positions.close", "positions.list", "positions.set_bracket",
-    "positions.set_leverage", "positions.show", "universe.refresh",
+    "positions.set_leverage", "positions.show", "risk.panic", "risk.status", "universe.refresh",
 }  # fmt: skip
 # What a tool is given for the arguments it cannot do without, by their names.
 ARGUMENTS = {
     "at": "2025-02-01T12:00",
     "card": "band_reversion",
     "cards": ["band_reversion"],
+    "confirmation": "resume trading",
     "files": ["exported"],
     "folder": "exported",
     "format": "layout",
