@@ -10,6 +10,7 @@ Where an argument is a file is told by its type: a `Path` that may be written, u
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
@@ -44,13 +45,18 @@ class FileUse(Enum):
 
 
 def refuse_outside(asked: BaseModel, access: FileAccess, settings: TradeSettings) -> None:
-    """Refuse arguments that name a file the caller may not name.
+    """Refuse arguments that name a file the caller may not name, or that no file can have for a name.
 
     Raises
     ------
     ConfigurationError
-        If one does; links are followed first, and hidden files and folders are nobody's to name.
+        If one does; links are followed first, and hidden files and folders are an agent's to name nowhere.
     """
+    for name, path, _use in _files(asked):
+        if not _can_be(path):
+            raise ConfigurationError(
+                f"{name}: no file can be called {str(path)[:80]!r}", way_out="check the path"
+            )
     if access is FileAccess.ANYWHERE:
         return
     written = (settings.data_dir, settings.cards_dir)
@@ -73,10 +79,20 @@ def refuse_outside(asked: BaseModel, access: FileAccess, settings: TradeSettings
             )
 
 
+def _can_be(path: Path) -> bool:
+    try:
+        path.lstat()
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
+    except ValueError:  # a character that no name can have
+        return False
+    return True
+
+
 def _is_inside(path: Path, root: Path) -> bool:
     try:
         resolved, inside_of = path.resolve(), root.resolve()
-    except (OSError, ValueError, RuntimeError):  # a name no file can have, or links in a circle
+    except (OSError, RuntimeError):  # links in a circle
         return False
     if not resolved.is_relative_to(inside_of):
         return False
