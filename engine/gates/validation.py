@@ -33,6 +33,8 @@ class ValidationEvidence:
         None for a strategy in Python.
     return_at_double_costs_pct, return_one_bar_late_pct, return_at_double_funding_pct : float
     return_without_best_trades_pct : float
+    regime_profit_share : float
+        Part of the profit that the best regime brought.
     """
 
     where: str
@@ -51,6 +53,7 @@ class ValidationEvidence:
     return_one_bar_late_pct: float | None
     return_at_double_funding_pct: float
     return_without_best_trades_pct: float
+    regime_profit_share: float
     neighbourhood_share: float | None
 
 
@@ -212,6 +215,19 @@ class NeighbourhoodGate(ValidationGate):
     remedy = "Choose the middle of a plateau, not the highest point."
 
 
+class RegimeGate(ValidationGate):
+    """Refuse what earns in one kind of market only."""
+
+    name = "max_regime_profit_share"
+    checks = "No single regime of trend or volatility brings all of the profit."
+    figure = "regime_profit_share"
+    title = "Share of the best regime in the profit"
+    bound = Bound.AT_MOST
+    remedy = (
+        "Show it in other regimes, or keep it out of them; if it is meant for one only, say so by this key."
+    )
+
+
 # What was chosen and how, then luck of the order, then the conditions.
 VALIDATION_GATES: tuple[ValidationGate, ...] = (
     WalkForwardEfficiencyGate(),
@@ -228,4 +244,5 @@ VALIDATION_GATES: tuple[ValidationGate, ...] = (
     OneBarLateGate(),
     DoubleFundingGate(),
     BestTradesGate(),
+    RegimeGate(),
 )

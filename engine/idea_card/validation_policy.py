@@ -56,6 +56,9 @@ class ValidationPolicy(CardPart):
     # What is left must not be a loss without the ten best trades.
     min_return_without_best_trades_pct: float = 0.0
     """Least net return without the ten best trades, in %."""
+    # All other regimes together have to bring a twentieth; a card for one regime says a number above 1.
+    max_regime_profit_share: Positive = 0.95
+    """Largest part of the profit that one regime of trend or volatility brings; 1 is all of it."""
 
 
 VALIDATION_AS_SHIPPED = ValidationPolicy()

@@ -204,7 +204,7 @@ def sharpe(returns: NDArray[np.float64], periods_per_year: float) -> float:
 def rolling_sharpe(
     returns: NDArray[np.float64], length: int, periods_per_year: float
 ) -> NDArray[np.float64]:
-    """Return `sharpe` of the last `length` returns at each of them: float64[returns], NaN before there are."""
+    """Return `sharpe` of the last `length` returns at each of them: float64[returns], NaN before."""
     found = np.full(len(returns), math.nan)
     if len(returns) >= length:
         windows = np.lib.stride_tricks.sliding_window_view(returns, length)

@@ -21,6 +21,7 @@ from engine.gates.lookahead import LookAheadGate, look_ahead_evidence
 from engine.gates.validation import VALIDATION_GATES, ValidationEvidence
 from engine.idea_card.parameter_space import Binding, ParameterSpace
 from engine.idea_card.validation_policy import ValidationPolicy
+from engine.metrics.regimes import RegimeResult, largest_share_of_profit, regime_results
 from engine.metrics.returns import last_bars_of_days, returns_between
 from engine.metrics.selection import (
     backtest_overfitting,
@@ -109,6 +110,7 @@ class Validation:
     trades: Outcomes | None
     markets: Outcomes
     entries: Outcomes | None
+    regimes: tuple[RegimeResult, ...]
 
     @property
     def refused_by(self) -> str | None:
@@ -228,6 +230,12 @@ def validate(
         tell("random entries")
         entries = random_entries(prepared, samples=settings.random_entries, seed=settings.seed)
 
+    bars = prepared.bars
+    regimes = regime_results(
+        bars.close[last_bars_of_days(bars.ts_open, bars.bar_ms)],
+        run.day_equity,
+        starting_equity_usdt=prepared.starting_equity_usdt,
+    )
     counted = np.concatenate([trials.sharpes(), np.full(earlier_trials, math.nan)])
     evidence = ValidationEvidence(
         where=f"{plan.card.id} on {history.symbol} {plan.card.timeframes.exec}",
@@ -250,6 +258,7 @@ def validate(
         else stressed.scenarios["one_bar_late"].net_return_pct,
         return_at_double_funding_pct=stressed.scenarios["funding_2x"].net_return_pct,
         return_without_best_trades_pct=stressed.without_best_trades_pct,
+        regime_profit_share=largest_share_of_profit(regimes),
         neighbourhood_share=None if near is None else near.share_at_least(_HOLDS_UP),
     )
     return Validation(
@@ -265,6 +274,7 @@ def validate(
         trades=trades,
         markets=markets,
         entries=entries,
+        regimes=regimes,
     )
 
 

@@ -48,7 +48,9 @@ def evidence_section(found: Validation | None) -> str:
         + '<div class="pair"><section><h2>Stress</h2>'
         '<div class="panel"><div class="chart" id="stress"></div></div></section>'
         "<section><h2>Monte Carlo</h2>"
-        '<div class="panel"><div class="chart" id="paths"></div></div></section></div>'
+        '<div class="panel"><div class="chart" id="paths"></div></div></section>'
+        "<section><h2>Regimes</h2>"
+        '<div class="panel"><div class="chart" id="regimes"></div></div></section></div>'
     )
 
 
@@ -86,6 +88,10 @@ def evidence_data(found: Validation | None) -> dict[str, Any] | None:
         "paths": [
             {"name": name, **_histogram(of.net_return_pct)} for name, of in outcomes.items() if of is not None
         ],
+        "regimes": {
+            "labels": [f"{regime.kind}: {regime.regime}, {regime.days} days" for regime in found.regimes],
+            "values": [_number(regime.net_pnl_usdt) for regime in found.regimes],
+        },
         "own_pct": _number(found.stress.base.net_return_pct),
     }
 

@@ -153,6 +153,7 @@ def _plain(found: Validation) -> dict[str, Any]:
             }
             for window in found.walk_forward.windows
         ],
+        "regimes": [vars(regime) for regime in found.regimes],
         "stress": {name: vars(metrics) for name, metrics in found.stress.scenarios.items()},
     }
 

@@ -3,7 +3,11 @@
 function evidenceCharts(evidence) {
   if (!evidence) return [];
   const heat = evidence.heat.map((map, number) => () => drawHeat(`heat-${number}`, map, evidence.objective));
-  return [() => drawStrips(evidence.strips), ...heat, () => drawStress(evidence.stress), () => drawPaths(evidence)];
+  return [() => drawStrips(evidence.strips), ...heat, ...[
+    () => drawBars("stress", evidence.stress, "Net return, %", " %"),
+    () => drawPaths(evidence),
+    () => drawBars("regimes", evidence.regimes, "Net PnL, USDT", ""),
+  ]];
 }
 
 function drawStrips(strips) {
@@ -48,17 +52,17 @@ function drawHeat(id, map, objective) {
   }, { ...CONFIG, displayModeBar: false });
 }
 
-function drawStress(stress) {
+function drawBars(id, bars, title, unit) {
   const colours = palette();
-  Plotly.react("stress", [{
-    type: "bar", orientation: "h", y: stress.labels, x: stress.values,
-    marker: { color: stress.values.map((value) => (value > 0 ? colours.good : colours.bad)) },
-    text: stress.values.map((value) => (value === null ? "" : `${value.toFixed(1)} %`)), textposition: "auto",
-    hovertemplate: "%{y}: %{x:.2f} %<extra></extra>",
+  Plotly.react(id, [{
+    type: "bar", orientation: "h", y: bars.labels, x: bars.values,
+    marker: { color: bars.values.map((value) => (value > 0 ? colours.good : colours.bad)) },
+    text: bars.values.map((value) => (value === null ? "" : `${value.toFixed(1)}${unit}`)), textposition: "auto",
+    hovertemplate: `%{y}: %{x:.2f}${unit}<extra></extra>`,
   }], {
-    ...baseLayout(colours), margin: { l: 110, r: 16, t: 8, b: 40 },
-    xaxis: axis(colours, { title: { text: "Net return, %" }, fixedrange: true }),
-    yaxis: axis(colours, { autorange: "reversed", fixedrange: true }),
+    ...baseLayout(colours), margin: { l: 16, r: 16, t: 8, b: 40 },
+    xaxis: axis(colours, { title: { text: title }, fixedrange: true }),
+    yaxis: axis(colours, { autorange: "reversed", fixedrange: true, automargin: true }),
   }, { ...CONFIG, displayModeBar: false });
 }
 

@@ -152,6 +152,7 @@ def everything() -> Any:
             "max_overfitting_probability": 0.0,
             "max_superior_ability_p_value": 0.0,
             "min_neighbourhood_share": 0.0,
+            "max_regime_profit_share": 9.0,
             "max_market_loss_probability": 0.0,
             "min_random_entries_beaten": 0.0,
             "max_bootstrapped_drawdown_factor": 2.0,

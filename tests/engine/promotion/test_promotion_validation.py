@@ -37,6 +37,7 @@ GOOD = ValidationEvidence(
     return_one_bar_late_pct=8.0,
     return_at_double_funding_pct=9.0,
     return_without_best_trades_pct=1.0,
+    regime_profit_share=0.8,
     neighbourhood_share=0.9,
 )
 

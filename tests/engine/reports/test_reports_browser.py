@@ -157,6 +157,7 @@ def test_the_evidence_is_drawn_where_there_is_some(visit, tmp_path):
     assert page.locator("#strips .barlayer .point").count() == 2 * 4
     assert page.locator("#heat-0 .heatmaplayer image").count() == 1
     assert page.locator("#stress .barlayer .point").count() == 1 + 7
+    assert page.locator("#regimes .barlayer .point").count() == 5
     assert page.locator("#paths .scatterlayer .trace").count() == 3
     assert page.locator("#evidence tbody tr").count() == len(found.gates)
     assert visit.complaints == []
