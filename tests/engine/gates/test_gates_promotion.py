@@ -7,7 +7,9 @@ from engine.errors import CorruptData
 from engine.gates.base import Gate, GateResult, GateViolation, Severity
 from engine.gates.catalogue import PROMOTION_GATES
 from engine.gates.threshold import BacktestEvidence
+from engine.gates.validation import VALIDATION_GATES
 from engine.idea_card.promotion_policy import PromotionPolicy
+from engine.idea_card.validation_policy import ValidationPolicy
 from engine.metrics.catalogue import METRICS, metric_spec
 from engine.metrics.compute import Metrics
 
@@ -55,7 +57,12 @@ def failures(given: BacktestEvidence) -> list[str]:
 
 
 def test_every_threshold_of_the_card_has_its_gate_and_no_gate_is_without_one():
-    assert sorted(gate.name for gate in PROMOTION_GATES) == sorted(PromotionPolicy.model_fields)
+    no_thresholds = {"validation", "shadow", "lower_on_refusal"}
+    for gates, thresholds in (
+        (PROMOTION_GATES, set(PromotionPolicy.model_fields) - no_thresholds),
+        (VALIDATION_GATES, set(ValidationPolicy.model_fields)),
+    ):
+        assert sorted(gate.name for gate in gates) == sorted(thresholds)
 
 
 def test_a_run_exactly_at_every_threshold_passes():
