@@ -1,4 +1,4 @@
-"""A stand-in for Bybit v5 on loopback: market data and accounts by HTTP and WebSocket, able to fail on demand.
+"""A stand-in for Bybit v5 on loopback: market data and accounts by HTTP and WebSocket, failing on demand.
 
 `trade sandbox` runs it as a program, `running.SandboxServer` beside a test. From the ground up:
 

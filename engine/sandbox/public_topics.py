@@ -6,7 +6,7 @@ nothing while the clock stands still, so that a clock that is stepped decides me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from engine.errors import ConfigurationError
@@ -21,6 +21,7 @@ Message = dict[str, Any]
 _KLINE_PACE_MS = 1000
 _TICKER_PACE_MS = 100
 _MOST_CANDLES = 1000
+_CANDLE_FIELDS = ("open", "close", "high", "low", "volume", "turnover")
 
 # the order of Bybit's snapshot; `tickDirection` and `cs` are the stream's own
 _TICKER_FIELDS = (
@@ -103,15 +104,16 @@ class KlineFeed:
         window = RowWindow(self._first_unconfirmed, forming, _MOST_CANDLES)
         rows = self._market().klines(self._symbol, self._timeframe, window, now_ms)
         self._first_unconfirmed, self._said_ms = forming, now_ms
-        return [self._message(row, now_ms) for row in rows.to_dict("records")]
+        columns = (rows[name].to_numpy().tolist() for name in ("ts_open", *_CANDLE_FIELDS))
+        return [self._message(ts, values, now_ms) for ts, *values in zip(*columns, strict=True)]
 
-    def _message(self, row: Mapping[Hashable, Any], now_ms: int) -> Message:
-        end = self._timeframe.close(int(row["ts_open"])) - 1
+    def _message(self, ts_open: int, values: list[float], now_ms: int) -> Message:
+        end = self._timeframe.close(ts_open) - 1
         candle = {
-            "start": int(row["ts_open"]),
+            "start": ts_open,
             "end": end,
             "interval": self._timeframe.bybit_code,
-            **{name: number(row[name]) for name in ("open", "close", "high", "low", "volume", "turnover")},
+            **dict(zip(_CANDLE_FIELDS, map(number, values), strict=True)),
             "confirm": now_ms > end,
             "timestamp": min(now_ms, end),
         }
