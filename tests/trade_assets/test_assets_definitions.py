@@ -15,8 +15,9 @@ from trade_assets.build import build_defs
 
 # Asset, group, what it reads, its checks (! blocks). A change of the graph is a change of this table.
 GRAPH = """
-cards/averages/backtest_results | card_averages | cards/averages/feature_frames funding_events instrument_rules | schema!
+cards/averages/backtest_results | card_averages | cards/averages/feature_frames funding_events instrument_rules | look_ahead parity schema!
 cards/averages/feature_frames   | card_averages | healed_ohlcv | schema!
+cards/averages/gates            | card_averages | cards/averages/feature_frames funding_events instrument_rules | run_gates!
 cards/averages/metrics          | card_averages | cards/averages/backtest_results | accounts_agree!
 cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/feature_frames cards/averages/metrics raw_ohlcv | promotion_gates
 cards/averages/validation       | card_averages | cards/averages/promotion funding_events healed_ohlcv instrument_rules raw_ohlcv | validation_gates
@@ -77,7 +78,7 @@ def test_it_loads_without_any_usable_card(settings: TradeSettings, tmp_path: Pat
 def test_fifty_cards_load(location: Location):
     for number in range(50):
         (location.settings.cards_dir / f"card_{number}.yaml").write_text(card_text(f"card_{number}"))
-    assert len(list(location.definitions.resolve_all_asset_specs())) == 6 + 4 * 51
+    assert len(list(location.definitions.resolve_all_asset_specs())) == 6 + 6 * 51
 
 
 def test_definitions_are_new_at_each_call(settings: TradeSettings):
