@@ -76,6 +76,20 @@ def data_sync(
     call("data.sync", arguments, tables.sync, as_json=as_json, well=lambda data: not data["failed"])
 
 
+@data_app.command("rules")
+def data_rules(
+    source: Annotated[
+        str, typer.Option("--from", metavar="bybit|sandbox|demo", help="Whose database they are copied from.")
+    ],
+    symbols: SymbolNames = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy ticks, lots and risk tiers of imported symbols from an exchange's database: files have none."""
+    from engine.cli import data_tables
+
+    call("data.rules", {"source": source, "symbols": symbols}, data_tables.rules, as_json=as_json)
+
+
 @data_app.command("journal")
 def data_journal(
     symbols: SymbolNames = None,

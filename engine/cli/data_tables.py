@@ -141,6 +141,19 @@ def moment(ts_ms: int | None) -> str:
     return "–" if ts_ms is None else format_utc(ts_ms)[:16]
 
 
+def rules(console: Console, data: Row) -> None:
+    """Show whose rules imported symbols trade by now."""
+    counts = ("Tick", "Lot", "Least notional", "Most leverage", "Tiers")
+    table = new_table("Symbol", "As of (UTC)", *counts, right=counts)
+    for row in data["rules"]:
+        figures = (row[name] for name in ("tick_size", "qty_step", "min_notional_usdt", "max_leverage"))
+        shown = (f"{value:g}" for value in figures)
+        table.add_row(row["symbol"], format_utc(row["as_of_ms"])[:16], *shown, number(len(row["tiers"]), 0))
+    console.print(table)
+    console.print(Text(f"Copied from {data['source']}.", style="dim"))
+    console.print(market_notice(data["market"]))
+
+
 def _verdict(gate: Row) -> Text:
     if gate["passed"]:
         return Text("passed ", style="green")

@@ -57,7 +57,8 @@ def read_snapshot(connection: duckdb.DuckDBPyConnection, symbol: str, at_ms: int
     )
     if row is None:
         raise DataNotFound(
-            f"no instrument rules of {symbol} are stored", way_out=f"sync {symbol} first: `trade sync`"
+            f"no instrument rules of {symbol} are stored",
+            way_out=f"sync {symbol} first: `trade sync` (imported data: `trade data rules --from EXCHANGE`)",
         )
     rules = dict(zip(_RULE_COLUMNS, row, strict=True))
     tiers = connection.execute(

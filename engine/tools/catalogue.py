@@ -22,6 +22,7 @@ from engine.tools import (
     data_files,
     data_heal,
     data_quality,
+    data_rules,
     demo,
     explain,
     features,
@@ -55,9 +56,9 @@ def own_registry() -> ToolRegistry:
     """Return a new registry of the tools that need nothing outside `engine`."""
     registry = ToolRegistry()
     rooms = (
-        account, backtest, breakdown, cards, comparison, data, data_files, data_heal, data_quality, explain,
-        features, gates, journal, live, orders, portfolio, positions, project, promote, promotion_replay,
-        promotions, reports, risk, strategies, sweep, sweeps, universe, validation,
+        account, backtest, breakdown, cards, comparison, data, data_files, data_heal, data_quality,
+        data_rules, explain, features, gates, journal, live, orders, portfolio, positions, project, promote,
+        promotion_replay, promotions, reports, risk, strategies, sweep, sweeps, universe, validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 
 def test_the_status_lists_every_series(synced):
     shown = synced("data", "status", "BTCUSDT")
@@ -79,3 +81,24 @@ def test_index_klines_come_when_they_are_asked_for(trade):
         assert report["index_klines"] == rows
     counted = "SELECT count(*) AS rows FROM index_klines WHERE symbol = 'BTCUSDT' AND timeframe = '1h'"
     assert trade.json("data", "query", counted)["data"]["rows"] == [[1416]]
+
+
+def test_imported_candles_are_traded_by_rules_copied_from_an_exchange(trade, tmp_path):
+    assert trade("sync", "-s", "BTCUSDT", "-t", "15m", "-t", "1h").exit_code == 0
+    out = str(tmp_path / "out")
+    assert trade("data", "export", out).exit_code == 0
+    assert trade("data", "import", "layout", out).exit_code == 0
+    backtest = ("backtest", "band_reversion", "-s", "BTCUSDT")
+    without = trade(*backtest, TRADE_EXCHANGE="imported")
+    assert without.exit_code == 1
+    assert "trade data rules" in without.stderr
+
+    [rules] = trade.json("data", "rules", "--from", "sandbox")["data"]["rules"]
+    assert (rules["symbol"], rules["tick_size"], rules["is_new"]) == ("BTCUSDT", 0.1, True)
+    assert "BTCUSDT" in trade("data", "rules", "--from", "sandbox").stdout
+    of_files = trade(*backtest, "--json", TRADE_EXCHANGE="imported")
+    assert of_files.exit_code == 0
+    figures = [json.loads(of_files.stdout)["data"], trade.json(*backtest)["data"]]
+    assert figures[0]["metrics"]["trades"] == figures[1]["metrics"]["trades"]
+    assert trade("data", "rules", "--from", "bybit").exit_code == 1
+    assert trade("data", "rules", "--from", "moon").exit_code == 2

@@ -49,6 +49,7 @@ def test_the_shipped_tools_are_these():
         "data.journal",
         "data.quarantine",
         "data.query",
+        "data.rules",
         "data.status",
         "data.sync",
         "demo.run",
