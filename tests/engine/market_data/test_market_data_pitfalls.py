@@ -181,7 +181,12 @@ ARGUMENTS = {
     "trade": 1,
 }
 # What it is given beside or instead.
-MORE = {"backtest.sweep": {"card": "swept", "workers": 1}, "portfolio.run": {"symbols": ["BTCUSDT"]}}
+MORE = {
+    "backtest.sweep": {"card": "swept", "workers": 1},
+    "portfolio.run": {"symbols": ["BTCUSDT"]},
+    "promotions.decide": {"stage": "retired", "by": "somebody", "reason": "no network"},
+    "promotions.replay": {"cards": ["band_reversion"], "symbols": ["BTCUSDT"]},
+}
 # Every attempt to reach anything by a socket ends here, in this process for good.
 PROGRAM = """
 import json, os, sys
