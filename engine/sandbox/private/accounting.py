@@ -15,6 +15,12 @@ from engine.sandbox.risk_ladders import LadderTier
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+_BOOKED = Decimal("1e-12")
+
+
+def booked(amount: Decimal) -> Decimal:
+    """Return an amount as it is booked, to the trillionth: sums of such amounts lose nothing."""
+    return amount.quantize(_BOOKED)
 
 
 def fee(value: Decimal, rate: Decimal) -> Decimal:

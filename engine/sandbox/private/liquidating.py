@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.sandbox.private.account_state import AccountState, end
-from engine.sandbox.private.accounting import round_to_tick, tier_of
+from engine.sandbox.private.accounting import booked, round_to_tick, tier_of
 from engine.sandbox.private.executing import execute
 from engine.sandbox.private.order import Order, Ticket
 from engine.sandbox.private.position import Position
@@ -82,7 +82,7 @@ def _close(
     # a takeover costs the whole margin, neither more nor less: the fee is what was held back for it
     fee = None
     if created_by is CreateType.TAKEOVER:
-        fee = position.margin(state.rates.taker) + position.unrealised_pnl(price)
+        fee = booked(position.margin(state.rates.taker) + position.unrealised_pnl(price))
     execute(state, order, size, price, quotes, is_maker=False, kind=ExecutionType.BUST_TRADE, fee=fee)
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from engine.sandbox.private import accounting
-from engine.sandbox.private.accounting import ZERO
+from engine.sandbox.private.accounting import ZERO, booked
 from engine.sandbox.private.order import NO_BRACKET, Bracket
 from engine.sandbox.private.terms import Side
 
 DEFAULT_LEVERAGE = Decimal(10)
-_BOOKED = Decimal("1e-12")
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,6 @@ class Closing:
         )
 
 
-def _booked(amount: Decimal) -> Decimal:
-    """Return a share of an amount as it is booked: what is left is the rest, so that nothing gets lost."""
-    return amount.quantize(_BOOKED)
-
-
 def after_fill(
     position: Position, side: Side, size: Decimal, price: Decimal, fee: Decimal, now_ms: int
 ) -> tuple[Position, Closing]:
@@ -142,25 +136,25 @@ def after_fill(
     closed = min(size, position.size) if side is position.side.opposite else ZERO
     opened = size - closed
     closing = Closing()
-    close_fee = _booked(fee * closed / size)
+    close_fee = booked(fee * closed / size)
     held = position
     if closed:
         share = closed / position.size
-        entry_value, exit_value = _booked(position.entry_value * share), closed * price
+        entry_value, exit_value = booked(position.entry_value * share), closed * price
         closing = Closing(
             closed,
             entry_value,
             exit_value,
             position.side.sign * (exit_value - entry_value),
-            _booked(position.open_fees * share),
+            booked(position.open_fees * share),
             close_fee,
-            _booked(position.open_funding * share),
+            booked(position.open_funding * share),
         )
         held = replace(
             position,
             size=position.size - closed,
             entry_value=position.entry_value - entry_value,
-            extra_margin=position.extra_margin - _booked(position.extra_margin * share),
+            extra_margin=position.extra_margin - booked(position.extra_margin * share),
             open_fees=position.open_fees - closing.open_fee,
             open_funding=position.open_funding - closing.funding,
         )

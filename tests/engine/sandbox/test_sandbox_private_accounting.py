@@ -8,6 +8,7 @@ request 18174.
 
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from engine.sandbox.private import accounting
 from engine.sandbox.private.terms import Side
 from engine.sandbox.risk_ladders import ADAUSDT_ROWS, BTCUSDT_ROWS, ladder
+from engine.sim.liquidation import LiquidationRegime, liquidation_price_in_tiers
+from engine.sim.margin import order_cost, position_margin
 
 TAKER = Decimal("0.00055")
 FLAT = ladder(((10**12, "0.005", "0.01", "100"),))
@@ -137,3 +140,32 @@ def test_at_the_liquidation_price_the_margin_left_is_the_maintenance_margin_of_t
     left += accounting.unrealised_pnl(side, held, start, price)
     needed = accounting.maintenance_margin(tiers, held * price, Decimal(0))
     assert abs(left - needed) < Decimal("1e-9")
+
+
+@given(
+    side=st.sampled_from(Side),
+    entry=st.integers(1000, 100_000),
+    size=st.integers(1, 60_000),
+    leverage=st.integers(1, 100),
+    extra=st.integers(0, 5000),
+)
+@settings(deadline=None)
+def test_the_simulator_s_own_accounting_comes_to_the_same(side, entry, size, leverage, extra):
+    """Two accountings made apart: this one in Decimal, the engine's in floats."""
+    held, start, times = Decimal(size) / 1000, Decimal(entry), Decimal(leverage)
+    plain = (side.sign, float(held), float(start), float(times))
+    limits, rates, deductions = (
+        np.array([float(getattr(tier, name)) for tier in BTC])
+        for name in ("risk_limit_value", "maintenance_margin", "mm_deduction")
+    )
+    price = accounting.liquidation_price(side, held, start, times, BTC, extra=Decimal(extra), taker=TAKER)
+    simulated = liquidation_price_in_tiers(
+        *plain, limits, rates, deductions, float(extra), float(TAKER), int(LiquidationRegime.MARK_2025)
+    )
+    if price > 0 and held * price <= BTC[-1].risk_limit_value:
+        assert simulated == pytest.approx(float(price), rel=1e-9)
+    cost = accounting.order_cost(side, held, start, times, TAKER)
+    assert order_cost(*plain, float(TAKER)) == pytest.approx(float(cost), rel=1e-12)
+    margin = accounting.initial_margin(held, start, times)
+    margin += accounting.fee_to_close(side, held, start, times, TAKER)
+    assert position_margin(*plain, float(TAKER), 0.0) == pytest.approx(float(margin), rel=1e-12)
