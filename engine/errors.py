@@ -169,3 +169,24 @@ class SimulationError(TradeError):
 
 class GateRefused(TradeError):
     """A gate refused to let its subject pass."""
+
+
+class NotificationFailed(TradeError):
+    """A notification did not arrive, for all we know.
+
+    Parameters
+    ----------
+    problem, way_out : str
+        As of `TradeError`; the address is a secret and never part of it.
+    retry_after_s : float, optional
+        How long the other side asks to be left alone.
+    is_final : bool, optional
+        Whether trying again cannot help: the address or the token is wrong.
+    """
+
+    def __init__(
+        self, problem: str, *, way_out: str = "", retry_after_s: float | None = None, is_final: bool = False
+    ) -> None:
+        self.retry_after_s = retry_after_s
+        self.is_final = is_final
+        super().__init__(problem, way_out=way_out)
