@@ -16,7 +16,7 @@ from engine.exchange.trading.private_stream import Connected, PrivateStream
 from engine.live.account_book import AccountBook, Prices
 from engine.live.account_leg import AccountLeg
 from engine.live.journal import JournalKind
-from engine.live.order_desk import OrderDesk
+from engine.live.order_desk import OrderDesk, OrderOutcome
 from engine.timeframes import DAY_MS
 
 _PRICES_EVERY_S = 10.0
@@ -80,6 +80,7 @@ class AccountKeeper:
     def start(self, put: Callable[[object], None]) -> None:
         """Listen to the private stream and ask for prices, in threads of their own."""
         stream = self._stream
+        self._desk.send_in_threads(lambda outcome: put(AccountTold(outcome)))
 
         def listen(stream: PrivateStream) -> None:
             while not self._stopping.is_set():
@@ -108,6 +109,7 @@ class AccountKeeper:
         self._stopping.set()
         if self._stream is not None:
             self._stream.stop()
+        self._desk.stop()
         for thread in self._threads:
             thread.join(timeout=2.0)
 
@@ -125,6 +127,13 @@ class AccountKeeper:
             event = event.what
         if isinstance(event, ExchangeError):
             raise event
+        if isinstance(event, OrderOutcome):
+            if event.error is not None:
+                raise event.error
+            for leg in self._legs:
+                if leg.symbol == event.request.symbol:
+                    leg.on_outcome(event)
+            return True
         if isinstance(event, ExecutionReport):
             self._desk.risk.record_fill(event, now_ms)
             for leg in self._legs:

@@ -109,8 +109,15 @@ class Journal:
             ) from None
         self._end_a_torn_line()
 
-    def append(self, entry: JournalEntry) -> None:
+    def append(self, entry: JournalEntry, *, can_be_found_again: bool = False) -> None:
         """Add a line.
+
+        Parameters
+        ----------
+        entry : JournalEntry
+        can_be_found_again : bool, optional
+            Whether the machine may lose the line with its power, because what it tells can be had elsewhere:
+            it is then not waited for until it is on the disk.
 
         Raises
         ------
@@ -135,7 +142,7 @@ class Journal:
                 if os.write(self._file, written) != len(written):
                     self._end_a_torn_line()
                     raise OSError(0, "only a part of a line was written")
-                if entry.kind in _ON_DISK_AT_ONCE:
+                if entry.kind in _ON_DISK_AT_ONCE and not can_be_found_again:
                     os.fsync(self._file)
             except OSError as error:
                 raise DataError(

@@ -12,7 +12,7 @@ from engine.live.bracket_keeper import UNHEARD_MS, BracketKeeper
 from engine.live.journal import JournalKind
 from engine.live.leg_orders import SentOrder, entry_request, exit_request
 from engine.live.market import SymbolMarket
-from engine.live.order_desk import OrderDesk, Sent
+from engine.live.order_desk import OrderDesk, OrderOutcome, Sent
 from engine.live.twin import EntryWish, TwinAccount
 from engine.strategies.card_plan import CardPlan
 
@@ -115,6 +115,16 @@ class LegTrading:
             self.twin.drop_entry()
         else:
             self.on_order(report, now_ms)
+
+    def on_outcome(self, outcome: OrderOutcome) -> None:
+        """Take note of what became of an order that was on its way."""
+        self._refusals += outcome.sent is Sent.REFUSED
+        entry = self.entry
+        if entry is None or entry.order_link_id != outcome.request.order_link_id:
+            return
+        if outcome.sent in (Sent.REFUSED, Sent.NOT_SENT):
+            self.entry = None
+            self.twin.drop_entry()
 
     def on_order(self, report: OrderReport, now_ms: int) -> None:
         """Take note of an order of ours that is over without having traded all of its size."""

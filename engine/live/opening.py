@@ -201,6 +201,8 @@ def open_account_run(
         now_ms=now_ms,
     )
     set_up_account(manager, legs)
+    for leg in legs:
+        leg.twin.rehearse()
     keeper = AccountKeeper(desk, legs, stream, market_session)
     keeper.begin(now_ms)
     return OpenAccountRun(folder, journal, runner, keeper, desk)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from engine.errors import ExchangeError, ExchangeUnavailable, OutcomeUnknown
+from engine.errors import ExchangeError, ExchangeUnavailable, OutcomeUnknown, TradeError
 from engine.exchange.trading.manager import ExchangeManager
 from engine.exchange.trading.orders import OrderRequest
 from engine.live.account_book import AccountBook
 from engine.live.journal import Journal, JournalEntry, JournalKind
 from engine.live.risk.manager import RiskManager
 from engine.live.risk.view import OrderIntent
+
+# An answer takes some 60 ms; so many orders are on their way at once.
+_SENDERS = 8
 
 
 class Sent(Enum):
@@ -26,6 +31,17 @@ class Sent(Enum):
     """The exchange does not have it, for certain; it may be tried again."""
     UNKNOWN = "unknown"
     """It may be there: it has to be looked up by its name."""
+    ON_ITS_WAY = "on its way"
+    """An `OrderOutcome` will tell."""
+
+
+@dataclass(frozen=True)
+class OrderOutcome:
+    """What became of an order that was on its way; `error` if writing that down has failed."""
+
+    request: OrderRequest
+    sent: Sent
+    error: TradeError | None = None
 
 
 class OrderDesk:
@@ -44,6 +60,18 @@ class OrderDesk:
     ) -> None:
         self.manager, self.risk, self.book, self.journal = manager, risk, book, journal
         self.on_sent: Callable[[OrderRequest], None] | None = None
+        self._senders: ThreadPoolExecutor | None = None
+        self._tell: Callable[[OrderOutcome], None] = _nobody
+
+    def send_in_threads(self, tell: Callable[[OrderOutcome], None]) -> None:
+        """From now on do not wait for the exchange's answers: each is told as it comes."""
+        self._senders, self._tell = ThreadPoolExecutor(_SENDERS, thread_name_prefix="orders"), tell
+
+    def stop(self) -> None:
+        """Wait for the answers that are to come."""
+        if self._senders is not None:
+            self._senders.shutdown()
+            self._senders = None
 
     def send(
         self,
@@ -98,7 +126,22 @@ class OrderDesk:
             now_ms,
             card_id,
             request.symbol,
+            # the order has the decision's name: after a power cut it is made, and found, again
+            can_be_found_again=True,
         )
+        if self._senders is None:
+            return self._place(request, card_id, decided_ms, now_ms)
+        self._senders.submit(self._place_and_tell, request, card_id, decided_ms, now_ms)
+        return Sent.ON_ITS_WAY
+
+    def _place_and_tell(self, request: OrderRequest, card_id: str, decided_ms: int, now_ms: int) -> None:
+        try:
+            self._tell(OrderOutcome(request, self._place(request, card_id, decided_ms, now_ms)))
+        except TradeError as error:
+            self._tell(OrderOutcome(request, Sent.UNKNOWN, error))
+
+    def _place(self, request: OrderRequest, card_id: str, decided_ms: int, now_ms: int) -> Sent:
+        name = {"order_link_id": request.order_link_id}
         if self.on_sent is not None:
             self.on_sent(request)
         try:
@@ -135,7 +178,19 @@ class OrderDesk:
         return Sent.TAKEN
 
     def write(
-        self, kind: JournalKind, data: dict[str, Any], now_ms: int, card_id: str = "", symbol: str = ""
+        self,
+        kind: JournalKind,
+        data: dict[str, Any],
+        now_ms: int,
+        card_id: str = "",
+        symbol: str = "",
+        *,
+        can_be_found_again: bool = False,
     ) -> None:
         """Write a line of the journal. Raises DataError if it cannot be written."""
-        self.journal.append(JournalEntry(now_ms, kind, card_id, symbol, data))
+        entry = JournalEntry(now_ms, kind, card_id, symbol, data)
+        self.journal.append(entry, can_be_found_again=can_be_found_again)
+
+
+def _nobody(_outcome: OrderOutcome) -> None:
+    """Tell nobody: whoever sends waits for the answer."""

@@ -21,7 +21,7 @@ from engine.live.decider import Decision
 from engine.market_data.instruments import InstrumentRules
 from engine.sim.booking import affordable_size, book_entry, book_exit, follow_bar, reject_of_entry
 from engine.sim.calls import decide_one_bar
-from engine.sim.contract import contract_of, tiers_of
+from engine.sim.contract import contract_of, features_needed, tiers_of
 from engine.sim.exchange_views import Bar
 from engine.sim.records import (
     FILL_DTYPE,
@@ -33,7 +33,7 @@ from engine.sim.records import (
     new_wallet,
 )
 from engine.sim.signal_terms import with_signal_terms
-from engine.sim.state import EntryKind, FillReason, RejectReason
+from engine.sim.state import EntryKind, FillReason, RejectReason, SignalBit
 from engine.strategies.card_plan import CardPlan
 
 # A fill that comes so long after a bar's open was not one at its open.
@@ -127,6 +127,23 @@ class TwinAccount:
         """What is held, below 0 of a short."""
         position = self.position
         return float(position.direction * position.quantity) if position.direction else 0.0
+
+    def rehearse(self) -> None:
+        """Go through everything once on a copy: what is compiled is loaded now, not at the first close."""
+        copy = self._copy()
+        levels = np.ones((max(1, features_needed(copy._contract)), 1))
+        price = 1e5 * float(self.rules.tick_size)
+        bar = Bar(0, 1, price, price, price, price, price, price, price, price)
+        copy.fund(1e9, 1e9, 0.0)
+        for bits in (int(SignalBit.ENTER_LONG), int(SignalBit.ENTER_SHORT)):
+            wishes = copy.close_bar(Decision(1, bits, levels), 0, bar)
+            if wishes.entry is not None:
+                size, _ = copy.size_of_entry(price)
+                copy.expected(price, max(size, float(self.rules.qty_step)))
+                copy.book_entry(wishes.entry.side, price, size, 1, 0, 1, is_last=True)
+                copy.close_bar(Decision(2, 0, levels), 1, bar)
+                if copy.signed_size:
+                    copy.book_exit(price, abs(copy.signed_size), 0.0, FillReason.SIGNAL, -1, 1, 0, 1)
 
     def fund(self, equity: float, available: float, unrealised: float) -> None:
         """Set what the card may use: its share of the equity, and no more than is available."""
