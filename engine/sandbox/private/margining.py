@@ -19,6 +19,7 @@ from engine.sandbox.private.terms import PriceKind, Side
 from engine.sandbox.private.tickets import Parameters, read_amount, refuse_bracket, refuse_partial_stops
 
 _MARGIN_STEP = Decimal("0.0001")
+_MOST_MARGIN = Decimal(10) ** 15
 
 
 def set_leverage(state: AccountState, instrument: Instrument, parameters: Parameters, quotes: Quotes) -> None:
@@ -64,7 +65,7 @@ def add_margin(state: AccountState, symbol: str, parameters: Parameters, quotes:
         amount = Decimal(str(parameters.get("margin", "")))
     except InvalidOperation:
         raise parameter_error("params error: margin invalid") from None
-    if not amount.is_finite() or amount == 0 or amount % _MARGIN_STEP:
+    if not amount.is_finite() or not 0 < abs(amount) < _MOST_MARGIN or amount % _MARGIN_STEP:
         raise parameter_error("params error: margin invalid")
     position = state.position(symbol)
     if position.is_flat:

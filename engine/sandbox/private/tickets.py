@@ -18,6 +18,7 @@ Parameters = Mapping[str, Any]
 
 _LONGEST_LINK_ID = 36
 _LINK_ID = re.compile(r"[A-Za-z0-9_\-]*")
+_LARGEST = Decimal(10) ** 15
 _PRICE_LIMIT = Decimal("0.02")  # of the mark: priceLimitRatioY of the instruments
 
 
@@ -167,7 +168,7 @@ def read_amount(parameters: Parameters, name: str) -> Decimal | None:
     Raises
     ------
     Refusal
-        If it is no number, or below 0.
+        If it is no number, below 0 or beyond all reason.
     """
     text = parameters.get(name)
     if text is None or text == "":
@@ -176,7 +177,7 @@ def read_amount(parameters: Parameters, name: str) -> Decimal | None:
         amount = Decimal(str(text))
     except InvalidOperation:
         amount = Decimal(-1)
-    if not amount.is_finite() or amount < 0:
+    if not amount.is_finite() or not 0 <= amount <= _LARGEST:
         raise parameter_error(f"params error: {name} invalid")
     return amount
 

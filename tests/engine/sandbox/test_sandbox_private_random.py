@@ -2,12 +2,16 @@
 
 import random
 from collections import Counter
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sandbox_private_trader import Trader
 
 from engine.sandbox.market import GeneratedMarket
+from engine.sandbox.private.private_paths import PRIVATE_PATHS
 from engine.sandbox.private.refusal import Refusal
 from engine.timeframes import DAY_MS, parse_utc
 
@@ -121,3 +125,31 @@ def test_an_account_stays_whole(seed):
         check(whim.trader.state, whim.balance)
     assert len(whim.trader.state.executions) >= 3
     assert refused[10001] < 200
+
+
+FUZZED = Trader(MARKET, parse_utc("2025-07-01"), balance="1000000")
+TEXTS = ["", "0", "-1", "1e400", "1e-400", "NaN", "Infinity", "x", "%00", "last%3Dx", "é", "9" * 40]
+WORDS = ["BTCUSDT", "USDT", "UNIFIED", "Buy", "Limit", "Partial", "ISOLATED_MARGIN", "0.1", "60000", "1"]
+OTHERS = [None, 0, 1, -5, 1e308, True, False, [], {}, [{}], [1], {"a": 1}]
+NASTY = st.sampled_from([*TEXTS, *WORDS, *OTHERS])
+NAMES = [
+    *("symbol", "side", "orderType", "qty", "price", "triggerPrice", "triggerDirection", "triggerBy"),
+    *("orderLinkId", "orderId", "reduceOnly", "closeOnTrigger", "takeProfit", "stopLoss", "tpTriggerBy"),
+    *("tpslMode", "timeInForce", "positionIdx", "settleCoin", "baseCoin", "openOnly", "orderFilter"),
+    *("cursor", "limit", "startTime", "endTime", "buyLeverage", "sellLeverage", "margin", "mode"),
+    *("setMarginMode", "accountType", "type", "timeWindow", "request"),
+]
+
+
+@given(
+    path=st.sampled_from(sorted(PRIVATE_PATHS)),
+    asked=st.dictionaries(st.sampled_from(NAMES), NASTY, max_size=8),
+    has_symbol=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_request_breaks_the_exchange(path, asked, has_symbol):
+    if has_symbol:
+        asked = {"side": "Buy", "orderType": "Market", "qty": "0.001"} | asked | {"symbol": "BTCUSDT"}
+    with suppress(Refusal):
+        FUZZED.ask(path.removeprefix("/v5/"), **asked)
+    check(FUZZED.state, "1000000")
