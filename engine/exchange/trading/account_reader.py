@@ -220,10 +220,11 @@ class AccountReader:
 
 
 def _oldest_first[R: (ExecutionReport, ClosedPnl, Transaction)](rows: Iterable[R]) -> tuple[R, ...]:
-    # answers are newest first, also among rows of one moment
-    given = list(rows)
-    given.reverse()
-    return tuple(sorted(given, key=lambda row: row.ts_ms))
+    # answers are newest first, also among rows of one moment; one that came meanwhile pushes the last row of
+    # a page to the next, where it is told again
+    once = list(dict.fromkeys(rows))
+    once.reverse()
+    return tuple(sorted(once, key=lambda row: row.ts_ms))
 
 
 def _chosen(symbol: str | None) -> dict[str, str]:

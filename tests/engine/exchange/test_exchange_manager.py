@@ -25,7 +25,17 @@ from engine.exchange.trading.orders import (
     TriggerDirection,
 )
 from engine.exchange.trading.prices import tickers
-from engine.sandbox.faults import NO_FAULTS, FaultPlan, LostAnswer, RetCode, Scripted
+from engine.sandbox.faults import (
+    NO_FAULTS,
+    DisorderedRows,
+    DuplicateRows,
+    FaultPlan,
+    LostAnswer,
+    RetCode,
+    Scripted,
+    Seeded,
+    TrailingCursor,
+)
 from engine.timeframes import DAY_MS, HOUR_MS
 
 
@@ -157,6 +167,22 @@ def test_a_round_trip_is_in_fills_closed_pnl_cash_and_wallet_alike(traded):
     assert log[-1].balance == wallet.wallet_balance
     assert manager.positions() == ()
     assert [order.order_link_id for order in manager.order_history(since_ms=opened_ms)] == ["entry", "exit"]
+
+
+def test_rows_that_come_twice_count_once(traded):
+    manager, opened_ms = traded.manager, traded.clock()
+    manager.place(traded.market("entry"))
+    manager.place(traded.market("exit", side=OrderSide.SELL, reduce_only=True))
+    read = (
+        lambda: manager.executions(since_ms=opened_ms),
+        lambda: manager.closed_pnl(opened_ms),
+        lambda: manager.transaction_log(opened_ms),
+        lambda: manager.order_history(since_ms=opened_ms),
+    )
+    whole = [ask() for ask in read]
+    for fault in (DuplicateRows(2), DisorderedRows(), TrailingCursor()):
+        traded.server.put_in_force(FaultPlan(seeded=(Seeded(fault, 1.0),)))
+        assert [sorted(ask(), key=str) for ask in read] == [sorted(rows, key=str) for rows in whole]
 
 
 def test_what_spans_many_pages_and_weeks_comes_whole(traded):

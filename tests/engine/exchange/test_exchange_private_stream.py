@@ -3,14 +3,14 @@
 import queue
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from exchange_accounts import SYMBOL, floor, manager_at
 
-from engine.errors import AuthenticationFailed
+from engine.errors import AuthenticationFailed, ExchangeError
 from engine.exchange.stream import Outage
 from engine.exchange.timing import Timing
 from engine.exchange.trading.orders import (
@@ -37,6 +37,7 @@ from engine.sandbox.faults import (
     Scripted,
     Seeded,
     StalledStream,
+    account_storm,
 )
 from engine.timeframes import HOUR_MS
 
@@ -162,6 +163,30 @@ def test_every_fill_is_told_once_however_often_the_stream_fails(traded, fault):
         )
     told = [each.order_link_id for each in heard.of(ExecutionReport)]
     assert sorted(told) == sorted([*names, "last"])
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_fill_is_told_once_in_a_storm_over_requests_and_stream(traded, seed):
+    names = [f"n{number}" for number in range(6)]
+    with listening(traded, silence_s=10.0, audit_s=10.0) as heard:
+        heard.until(connections)
+        traded.server.put_in_force(account_storm(seed, rate=0.4))
+        for name in names:
+            with suppress(ExchangeError):
+                traded.manager.place(traded.market(name, "0.001"))
+            traded.waits.now_s += 60
+        traded.server.put_in_force(NO_FAULTS)
+        for name in names:
+            traded.manager.place(traded.market(name, "0.001"))
+        heard.until(
+            lambda events: (
+                {each.order_link_id for each in events if isinstance(each, ExecutionReport)} >= set(names)
+            )
+        )
+    told = heard.of(ExecutionReport)
+    kept = traded.manager.executions(since_ms=traded.clock() - 1)
+    assert sorted(each.execution_id for each in told) == sorted(each.execution_id for each in kept)
+    assert sum(each.size for each in told) == traded.manager.position(SYMBOL).size == Decimal("0.006")
 
 
 def test_a_stream_that_says_nothing_is_given_up(traded):
