@@ -33,7 +33,7 @@ from engine.cli.features import docs, features_app
 from engine.cli.gates import gate, gates
 from engine.cli.live import live_app
 from engine.cli.promotions import promote, promotions_app, why
-from engine.cli.risk import journal_app, risk_app
+from engine.cli.risk import journal_app, notifications_app, risk_app
 from engine.cli.sweeps import sweeps_app
 from engine.cli.tools import mcp_app, tools_app
 from engine.cli.trading import account_app, orders_app, positions_app
@@ -77,6 +77,7 @@ app.add_typer(orders_app, name="orders")
 app.add_typer(positions_app, name="positions")
 app.add_typer(risk_app, name="risk")
 app.add_typer(journal_app, name="journal")
+app.add_typer(notifications_app, name="notifications")
 app.add_typer(tools_app, name="tools")
 app.add_typer(mcp_app, name="mcp")
 

@@ -1,4 +1,4 @@
-"""`trade risk` and `trade journal`: limits, state, the panic button, and what was written down."""
+"""`trade risk`, `trade journal`, `trade notifications`: what limits trading, and what is told of it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ risk_app = typer.Typer(
     no_args_is_help=True,
 )
 journal_app = typer.Typer(help="What was decided, sent, filled and refused.", no_args_is_help=True)
+notifications_app = typer.Typer(
+    help="Who is told what happens: TRADE_TELEGRAM_TOKEN and _CHAT, TRADE_DISCORD_WEBHOOK_URL, "
+    "TRADE_WEBHOOK_URL.",
+    no_args_is_help=True,
+)
 
 Reason = Annotated[str, typer.Option(help="Why, for whoever finds it halted.")]
 
@@ -96,3 +101,15 @@ def tail(
     """Show the last lines of a journal; all kinds but candles, unless asked for."""
     arguments = {"run": run, "count": count, "kinds": kind, "card": card}
     call("journal.tail", arguments, tables.journal, as_json=as_json)
+
+
+@notifications_app.command("test")
+def send_test(as_json: AsJson = False) -> None:
+    """Send a test message to every channel of the environment, and say which have taken it."""
+    call(
+        "notifications.test",
+        {},
+        tables.delivered,
+        as_json=as_json,
+        well=lambda data: all(channel["problem"] is None for channel in data["channels"]),
+    )

@@ -116,6 +116,17 @@ def journal(console: Console, data: Row) -> None:
         console.print(f"{data['unreadable_lines']} lines are torn and left out", style="yellow")
 
 
+def delivered(console: Console, data: Row) -> None:
+    """Show which channels have taken a message."""
+    if not data["channels"]:
+        console.print(
+            "Nobody is told anything: set TRADE_TELEGRAM_TOKEN and TRADE_TELEGRAM_CHAT, "
+            "TRADE_DISCORD_WEBHOOK_URL or TRADE_WEBHOOK_URL"
+        )
+    for channel in data["channels"]:
+        console.print(f"{channel['name']}: {channel['problem'] or 'delivered'}", soft_wrap=True)
+
+
 def _value(value: Any) -> str:
     if isinstance(value, dict):
         return (

@@ -12,6 +12,9 @@ from engine.exchange.connection import stream_url
 from engine.exchange.trading.connect import connect_account, connect_stream, market_session
 from engine.exchange.trading.manager import ExchangeManager
 from engine.live.evidence import write_evidence
+from engine.live.notifications.channels import channels_of
+from engine.live.notifications.following import followed
+from engine.live.notifications.notifier import Notifier
 from engine.live.opening import OpenRun, open_account_run, open_shadow, prepare_folder
 from engine.live.permission import StandingOf, refuse_unpermitted, refuse_wrong_exchange
 from engine.live.risk.files import risk_manager
@@ -99,7 +102,12 @@ def run_session(
         history_start_ms=settings.history_start_ms,
     )
     public_stream = stream_url(client.base_url)
-    with folder.alone():
+    risk = None if manager is None else risk_manager(settings)
+    with (
+        folder.alone(),
+        Notifier(channels_of(variables), redactor or Redactor()) as notifier,
+        followed(folder.journal_path, risk, notifier),
+    ):
         if manager is None:
             with open_shadow(folder, asked.plans, client, now_ms=now_ms, redactor=redactor) as run:
                 ended = keep_going(run, client, public_stream, for_s=asked.for_s)

@@ -29,6 +29,7 @@ from engine.tools import (
     gates,
     journal,
     live,
+    notifications,
     orders,
     portfolio,
     positions,
@@ -57,8 +58,9 @@ def own_registry() -> ToolRegistry:
     registry = ToolRegistry()
     rooms = (
         account, backtest, breakdown, cards, comparison, data, data_files, data_heal, data_quality,
-        data_rules, explain, features, gates, journal, live, orders, portfolio, positions, project, promote,
-        promotion_replay, promotions, reports, risk, strategies, sweep, sweeps, universe, validation,
+        data_rules, explain, features, gates, journal, live, notifications, orders, portfolio, positions,
+        project, promote, promotion_replay, promotions, reports, risk, strategies, sweep, sweeps, universe,
+        validation,
     )  # fmt: skip
     for room in rooms:
         for spec in room.TOOLS:

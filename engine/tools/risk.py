@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field, StringConstraints
@@ -13,6 +15,7 @@ from engine.tools.trading import account_of, by_hand_file, instruments_of, whose
 
 if TYPE_CHECKING:
     from engine.live.journal import Journal
+    from engine.live.notifications.channels import Channel
     from engine.live.risk.manager import RiskManager
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=300)]
@@ -98,6 +101,8 @@ def resume(asked: WhatToResume, context: ToolContext) -> dict[str, Any]:
 
 def press_panic(asked: WhyPanic, context: ToolContext) -> dict[str, Any]:
     """Halt trading, cancel all orders and close all positions of the account; say what is left."""
+    from engine.live.notifications.following import followed
+    from engine.live.notifications.notifier import Notifier
     from engine.live.risk.panic import panic
 
     risk = _manager_for_stopping(context)
@@ -108,20 +113,24 @@ def press_panic(asked: WhyPanic, context: ToolContext) -> dict[str, Any]:
         raise ConfigurationError(
             f"trading is halted, but nothing could be closed: {error.problem}", way_out=error.way_out
         ) from error
-    journal = _journal(context)
-    try:
-        report = panic(
-            manager,
-            risk,
-            journal,
-            manager.session.timing,
-            reason=asked.reason,
-            patience_s=asked.patience_s,
-        )
-    finally:
-        if journal is not None:
-            journal.close()
+    timing = manager.session.timing
+    with (
+        _journal(context) or nullcontext() as journal,
+        Notifier(_channels(), context.redactor) as notifier,
+        followed(by_hand_file(context.settings), None, notifier),
+    ):
+        report = panic(manager, risk, journal, timing, reason=asked.reason, patience_s=asked.patience_s)
     return {**whose(manager), "report": report}
+
+
+def _channels() -> tuple[Channel, ...]:
+    """Return the channels of the environment; none if they cannot be used, which stops no panic."""
+    from engine.live.notifications.channels import channels_of
+
+    try:
+        return channels_of(os.environ)
+    except ConfigurationError:
+        return ()
 
 
 def _manager_for_stopping(context: ToolContext) -> RiskManager:

@@ -136,6 +136,11 @@ class Notifier:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def has_channels(self) -> bool:
+        """Whether anybody is told anything."""
+        return bool(self._queues)
+
     def notify(self, notification: Notification) -> None:
         """Have a notification sent. Returns at once, and never raises."""
         if self._closing.is_set():

@@ -3,11 +3,10 @@
 import json
 import threading
 import time
-from contextlib import contextmanager
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from loopback_listener import listening
 from risk_values import NOW, closed
 
 from engine.errors import ConfigurationError, NotificationFailed
@@ -21,40 +20,11 @@ from engine.live.risk.limits import RiskLimits
 from engine.live.risk.manager import RESUME_CONFIRMATION, RiskManager
 from engine.live.risk.memory import RiskMemory
 from engine.redaction import Redactor
+from engine.settings import TradeSettings
+from engine.tools.catalogue import own_registry
+from engine.tools.registry import ToolContext
 
 TOKEN = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1"
-
-
-@contextmanager
-def listening(*answers):
-    """A server that gives these (status, body) in turn, the last for ever; and what came."""
-    remaining, came = list(answers) or [(200, "{}")], []
-
-    class Handler(BaseHTTPRequestHandler):
-        wbufsize = 65536
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            came.append((self.path, json.loads(body)))
-            status, text, headers = (*(remaining.pop(0) if len(remaining) > 1 else remaining[0]), {})[:3]
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", came
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def note(text="bought", severity=Severity.NOTE, title="fill"):
@@ -273,6 +243,21 @@ def test_lines_of_the_journal_are_told_in_words(kind, data, told):
     notification = notification_of(JournalEntry(NOW, kind, "card", "BTCUSDT", data))
     assert (notification.severity, notification.title, notification.text) == told
     assert notification_of(JournalEntry(NOW, JournalKind.CANDLE)) is None
+
+
+def test_a_test_message_says_which_channels_took_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRADE_TELEGRAM_TOKEN", "")
+    context = ToolContext(TradeSettings.from_environment({"TRADE_DATA": str(tmp_path)}), lambda: NOW)
+    assert own_registry().execute("notifications.test", {}, context).data == {"channels": []}
+    with listening() as (url, came):
+        monkeypatch.setenv("TRADE_WEBHOOK_URL", url)
+        monkeypatch.setenv("TRADE_DISCORD_WEBHOOK_URL", "http://127.0.0.1:9/hook")
+        told = own_registry().execute("notifications.test", {}, context).data["channels"]
+    assert told == [
+        {"name": "discord", "problem": "discord: ConnectionError"},
+        {"name": "webhook", "problem": None},
+    ]
+    assert came[0][1]["notifications"][0]["text"] == "from TRADE, environment sandbox"
 
 
 class Kept:

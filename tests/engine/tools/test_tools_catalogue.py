@@ -68,6 +68,7 @@ def test_the_shipped_tools_are_these():
         "live.run",
         "live.status",
         "live.stop",
+        "notifications.test",
         "orders.amend",
         "orders.cancel",
         "orders.cancel_all",

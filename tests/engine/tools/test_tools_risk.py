@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 
 import pytest
+from loopback_listener import listening
 
 from engine.sandbox.faults import EVERY_PATH, NO_FAULTS, FaultPlan, HttpStatus, Scripted
 from engine.sandbox.market import GeneratedMarket
@@ -113,6 +114,14 @@ def test_a_panic_leaves_nothing_although_the_limits_are_broken(run):
     assert run("risk.status")["reasons"][0]["code"] == "panic"
     lines = run("journal.tail", count=2)["entries"]
     assert [line["kind"] for line in lines] == ["order", "state"]
+
+
+def test_a_panic_tells_people(run, monkeypatch):
+    with listening() as (url, came):
+        monkeypatch.setenv("TRADE_WEBHOOK_URL", url)
+        run("risk.panic", reason="a test")
+    told = [each for _, body in came for each in body["notifications"]]
+    assert [(each["title"], each["text"]) for each in told] == [("panic", "a test"), ("panic ended", "flat")]
 
 
 def test_a_panic_without_a_key_halts_and_says_so(tmp_path):
