@@ -78,6 +78,9 @@ class Cluster:
             way_out="write local:4 for four processes here, or tcp://host:8786 for a Dask scheduler",
         )
 
+    def __str__(self) -> str:
+        return self.address or f"local:{self.processes}"
+
 
 @dataclass(frozen=True)
 class TradeSettings:

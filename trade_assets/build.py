@@ -35,7 +35,14 @@ from trade_assets.freshness_sensor import freshness_sensor
 from trade_assets.io import ArtifactIOManager, Artifacts
 from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, PartitionedAsset
 from trade_assets.partitions import Universe
-from trade_assets.resources import Clock, ExchangeClient, MarketDatabase, PromotionDatabase, SweepDatabase
+from trade_assets.resources import (
+    Clock,
+    ComputeCluster,
+    ExchangeClient,
+    MarketDatabase,
+    PromotionDatabase,
+    SweepDatabase,
+)
 from trade_assets.schedules import daily_listing_schedule, daily_sync_schedule
 from trade_assets.sensors import candle_close_sensor
 from trade_assets.work import WATCHER, NullWatcher
@@ -152,6 +159,7 @@ def default_resources(settings: TradeSettings) -> dict[str, Any]:
         "market_database": MarketDatabase(database=str(settings.market_database)),
         "promotion_database": PromotionDatabase(database=str(settings.promotion_database)),
         "sweep_database": SweepDatabase(database=str(settings.sweep_database)),
+        "cluster": ComputeCluster(name="" if settings.cluster is None else str(settings.cluster)),
         "exchange": ExchangeClient(
             base_url=settings.exchange_url, request_limit_file=str(settings.request_limit_file)
         ),

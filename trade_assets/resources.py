@@ -23,6 +23,7 @@ from engine.market_data.duckdb_file import LOCK_TIMEOUT_S, connect
 from engine.market_data.store import HistoricalDataStore
 from engine.promotion.ledger import PromotionLedger
 from engine.promotion.sweep_ledger import SweepLedger
+from engine.settings import Cluster
 
 
 class DatabaseFile(DuckDBResource):
@@ -71,6 +72,16 @@ class SweepDatabase(DatabaseFile):
     def ledger(self) -> SweepLedger:
         """Return the ledger over this database."""
         return SweepLedger(self.get_connection)
+
+
+class ComputeCluster(dg.ConfigurableResource[None]):
+    """Where the sets of a sweep run: "" for threads of the step's own process, or as `TRADE_CLUSTER` says."""
+
+    name: str = ""
+
+    def cluster(self) -> Cluster | None:
+        """Return the cluster; None for this process."""
+        return Cluster.parse(self.name)
 
 
 class ExchangeClient(dg.ConfigurableResource[None]):

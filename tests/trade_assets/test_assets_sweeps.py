@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,8 +17,12 @@ from engine.backtest.sweep_history import sweep_from_store
 from engine.backtest.sweep_results import results_table
 from engine.idea_card.load import load_space
 from engine.promotion.sweep_ledger import SweepLedger
+from engine.settings import Cluster
+from trade_assets.artifacts import Address
 from trade_assets.assets.cards import card_keys
 from trade_assets.build import usable_cards
+from trade_assets.partitions import Partition
+from trade_assets.resources import SweepDatabase
 
 FREE = (
     card_text("free", symbols="BTCUSDT")
@@ -121,6 +127,18 @@ def test_what_cannot_be_asked_for_is_refused(location: Location, config: dict[st
     assert not result.success
     assert told in causes(result)["cards__free__sweep"]
     assert ledger(location).sweeps() == ()
+
+
+def test_processes_write_what_threads_write(location: Location, tmp_path: Path):
+    where = Address(tuple(KEY.split("/")), Partition.parse("BTCUSDT|15m"))
+    swept(location)
+    here = location.artifacts.pointer(where)
+    location.settings = replace(location.settings, cluster=Cluster(processes=2))
+    # a ledger that knows nothing yet, or there would be nothing to run
+    location.resources = {"sweep_database": SweepDatabase(database=str(tmp_path / "own.duckdb"))}
+    location.add_card(FREE)
+    again = shown(swept(location))
+    assert (location.artifacts.pointer(where).sha256, again["new trials"]) == (here.sha256, SETS)
 
 
 def test_a_window_is_swept_alone(location: Location):

@@ -9,11 +9,13 @@ was interrupted goes on where it stopped.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from engine.backtest.cluster import connected, run_sweep_on
 from engine.backtest.searching import Search, SearchRequest, ranked, refuse_unknown_metric
 from engine.backtest.sweep import available_cores, run_sweep
 from engine.backtest.sweep_history import FEATURE_BYTES, SweepHistory
@@ -86,17 +88,20 @@ def sweep_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         searched = searched_over(space, swept, search=request.search.value, sweep_id=identity)
         finished = ledger.finished(searched)
 
-        with TrialNotes(ledger, searched, work.resources.clock.now_ms) as notes:
+        cluster = work.resources.cluster.cluster()
+
+        with ExitStack() as opened:
+            client = None if cluster is None else opened.enter_context(connected(cluster))
+            notes = opened.enter_context(TrialNotes(ledger, searched, work.resources.clock.now_ms))
+
+            def on_result(result: SetResult, _was_finished: bool) -> None:
+                notes.note(result)
 
             def run(sets: Sequence[Binding]) -> tuple[SetResult, ...]:
-                return run_sweep(
-                    space,
-                    sets,
-                    swept,
-                    workers=available_cores(),
-                    finished=finished,
-                    on_result=lambda result, _: notes.note(result),
-                )
+                if client is not None:
+                    return run_sweep_on(client, space, sets, swept, finished=finished, on_result=on_result)
+                workers = available_cores()
+                return run_sweep(space, sets, swept, workers=workers, finished=finished, on_result=on_result)
 
             results = request.results(space, run)
         found = results_table(results, space.parameters)
@@ -127,7 +132,7 @@ def sweep_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         gate=None,
         group=card_group(plan),
         code_version=_version(plan, space),
-        resources=("sweep_database", "clock"),
+        resources=("sweep_database", "clock", "cluster"),
         config=_CONFIG,
         description=f"Sets of the parameters of {card.id}, each backtested; a row per set. On demand.",
         kinds=("numba", "optuna", "parquet"),

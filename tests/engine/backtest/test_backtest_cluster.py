@@ -113,6 +113,7 @@ def test_an_address_where_nobody_answers_is_named():
 )
 def test_a_cluster_is_named_in_a_word(text: str, cluster: Cluster | None):
     assert Cluster.parse(text) == cluster
+    assert str(cluster or "") == text
 
 
 @pytest.mark.parametrize("text", ["local", "local:0", "local:many", "http://host:1", "tcp://host", "8"])
