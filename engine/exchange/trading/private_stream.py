@@ -111,7 +111,8 @@ class PrivateStream:
         Parameters
         ----------
         since_ms : int, optional
-            From when on executions are wanted, epoch milliseconds of the exchange; by default from now on.
+            From when on executions are wanted, epoch milliseconds of the exchange; by default from now on,
+            or, if `events` was called before, from where it was left.
 
         Raises
         ------
@@ -120,7 +121,8 @@ class PrivateStream:
         ExchangeError
             If the exchange refuses to tell what was missed, for another reason than being out of reach.
         """
-        self._since_ms = since_ms
+        if since_ms is not None:
+            self._since_ms = since_ms
         session = self._reader.session
         failures = refusals = 0
         while not self._stopping.is_set():

@@ -247,6 +247,23 @@ def test_a_stream_that_keeps_fills_to_itself_is_found_out_and_given_up(traded):
     assert heard.of(Outage)[0].reason == "the stream kept fills to itself"
 
 
+def test_a_stream_that_is_read_again_goes_on_where_it_was_left(traded):
+    stream = PrivateStream(traded.manager, traded.server.private_stream_url)
+    told: list[str] = []
+
+    def read(until_connections):
+        for event in stream.events():
+            told.extend([event.order_link_id] if isinstance(event, ExecutionReport) else [])
+            if isinstance(event, Connected) and event.connections == until_connections:
+                return
+
+    read(1)
+    traded.manager.place(traded.market("between"))
+    traded.clock.step(1_000)
+    read(2)
+    assert told == ["between"]
+
+
 @pytest.mark.parametrize("watched", [True, False])
 def test_orders_go_when_the_connection_that_is_watched_goes(traded, watched):
     assert traded.manager.disconnect_cancel(10)
