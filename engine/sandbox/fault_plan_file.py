@@ -29,10 +29,12 @@ from engine.sandbox.endpoints import MARKET_PATHS
 from engine.sandbox.faults import (
     AUTH_PATH,
     EVERY_PATH,
+    ORDER_PATHS,
     PRIVATE_STREAM_PATH,
     PUBLIC_STREAM_PATH,
     Fault,
     FaultPlan,
+    OrderFault,
     Scripted,
     Seeded,
     StreamFault,
@@ -161,6 +163,11 @@ def _fault(rest: dict[str, Any], path: str, where: str) -> Fault:
             f"{where}: {_snake(type(fault).__name__)} cannot happen on {path}",
             way_out=f"a stream's fault happens on {' or '.join(_STREAM_PATHS)}, "
             "every other on a path of requests",
+        )
+    if isinstance(fault, OrderFault) and path not in (EVERY_PATH, *ORDER_PATHS):
+        raise ConfigurationError(
+            f"{where}: {_snake(type(fault).__name__)} cannot happen on {path}",
+            way_out=f"it happens to orders: on {' or '.join(ORDER_PATHS)}",
         )
     return fault
 

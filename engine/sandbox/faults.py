@@ -16,6 +16,7 @@ from engine.sandbox.conditions import Condition
 EVERY_PATH = "*"
 PUBLIC_STREAM_PATH = "/v5/public/linear"
 PRIVATE_STREAM_PATH = "/v5/private"
+ORDER_PATHS = ("/v5/order/create", "/v5/order/create-batch")
 AUTH_PATH = "/v5/private/auth"
 
 
@@ -25,6 +26,10 @@ class Fault:
 
 class HttpFault(Fault):
     """A fault of the answer to one request."""
+
+
+class OrderFault(HttpFault):
+    """What becomes of an order after it was taken; of any other request it means nothing."""
 
 
 class StreamFault(Fault):
@@ -151,12 +156,12 @@ class LostAnswer(HttpFault):
 
 
 @dataclass(frozen=True)
-class AcceptedThenRejected(HttpFault):
-    """An order is acknowledged and rejected right after; of any other request it means nothing."""
+class AcceptedThenRejected(OrderFault):
+    """An order is acknowledged and rejected right after."""
 
 
 @dataclass(frozen=True)
-class PartialFill(HttpFault):
+class PartialFill(OrderFault):
     """The first execution of an order takes this share of it; a market order's rest is cancelled.
 
     The rest of an order that stands in the book is filled when its price is traded through again.
@@ -358,7 +363,7 @@ def account_storm(seed: int, *, rate: float = 0.2) -> FaultPlan:
     storm = fault_storm(seed, rate=rate / 2)
     return FaultPlan(
         seeded=(
-            *(Seeded(fault, rate / 2 / len(orders), "/v5/order/create") for fault in orders),
+            *(Seeded(fault, rate / 2 / len(orders), ORDER_PATHS[0]) for fault in orders),
             Seeded(RefusedAuth(), rate / 2, AUTH_PATH),
             *storm.seeded,
         ),

@@ -21,7 +21,7 @@ from engine.sandbox.answers import (
 from engine.sandbox.clock import wall_clock_ms
 from engine.sandbox.connections import OpenConnections
 from engine.sandbox.exchange_state import ExchangeState
-from engine.sandbox.fault_answers import MESSAGES, html_page
+from engine.sandbox.fault_answers import MESSAGES, html_page, spoiled
 from engine.sandbox.faults import HttpFault
 from engine.sandbox.private.authentication import Signed, refuse_forged
 from engine.sandbox.private.private_paths import PRIVATE_PATHS, Answered, PrivatePath
@@ -59,6 +59,8 @@ def _route(state: ExchangeState, connections: OpenConnections, path: str, what: 
             result, more = await run_in_threadpool(_done, state, signed.key, what, parameters, fault)
         except Refusal as refusal:
             return enveloped(refusal.code, refusal.message, {}, state.clock(), headers)
+        if what.method == "GET":
+            result = spoiled(fault, result, newest_closed_open_ms=None)
         answer = enveloped(0, "OK", result, state.clock(), headers, more)
         return await as_sent(fault, answer, headers, connections)
 

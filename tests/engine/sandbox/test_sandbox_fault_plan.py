@@ -19,7 +19,12 @@ from engine.sandbox.faults import (
     DroppedStream,
     FaultPlan,
     HttpStatus,
+    LostAnswer,
     MissingPage,
+    OrderFault,
+    PartialFill,
+    RefusedAuth,
+    RepeatedMessage,
     RetCode,
     Scripted,
     Seeded,
@@ -100,10 +105,27 @@ def test_a_plan_is_read_from_yaml(tmp_path):
     assert read_fault_plan(path) == FaultPlan()
 
 
+def test_a_plan_may_be_of_accounts():
+    entries = [
+        {"fault": "lost_answer", "seconds": 2, "path": "/v5/order/create", "numbers": [2]},
+        {"fault": "partial_fill", "path": "/v5/order/create-batch", "numbers": [1]},
+        {"fault": "refused_auth", "path": "/v5/private/auth", "numbers": [1]},
+        {"fault": "repeated_message", "path": "/v5/private", "numbers": [1]},
+    ]
+    assert fault_plan_of({"scripted": entries}).scripted == (
+        Scripted(LostAnswer(2.0), "/v5/order/create", (2,)),
+        Scripted(PartialFill(), "/v5/order/create-batch", (1,)),
+        Scripted(RefusedAuth(), "/v5/private/auth", (1,)),
+        Scripted(RepeatedMessage(), "/v5/private", (1,)),
+    )
+
+
 @given(st.sampled_from(sorted(FAULT_KINDS)), st.floats(0, 1), st.lists(st.integers(1, 99), min_size=1))
 def test_every_fault_reads_back_as_it_was_written(kind, rate, numbers):
     fault = FAULT_KINDS[kind]()
     path = STREAM if isinstance(fault, StreamFault) else KLINE
+    if isinstance(fault, OrderFault):
+        path = "/v5/order/create"
     plan = FaultPlan((Scripted(fault, path, tuple(numbers)),), (Seeded(fault, rate),), seed=5)
     assert fault_plan_of(fault_plan_to_plain(plan)) == plan
 
@@ -139,6 +161,8 @@ def test_every_condition_reads_back_as_it_was_written():
         ({"seeded": [{"fault": "http_status", "rate": 0.1, "path": "klines"}]}, "path is 'klines'"),
         ({"seeded": [{"fault": "http_status", "rate": 0.1, "path": STREAM}]}, "http_status cannot happen"),
         ({"seeded": [{"fault": "dropped_stream", "rate": 0.1, "path": "kline"}]}, "dropped_stream cannot"),
+        ({"seeded": [{"fault": "lost_answer", "rate": 0.1, "path": "/v5/private"}]}, "lost_answer cannot"),
+        ({"seeded": [{"fault": "partial_fill", "rate": 0.1, "path": "kline"}]}, "partial_fill cannot"),
         ({"scripted": [{"fault": "http_status", "path": "kline"}]}, "numbers is None"),
         ({"scripted": [{"fault": "http_status", "path": "kline", "numbers": [0]}]}, "numbers is"),
         ({"conditions": [{"condition": "halt", "symbol": "BTCUSDT", "start": "2025-01-01"}]}, "needs end"),

@@ -17,6 +17,7 @@ from engine.sandbox.faults import (
     NO_FAULTS,
     AcceptedThenRejected,
     DroppedConnection,
+    DuplicateRows,
     FaultPlan,
     HttpStatus,
     LostAnswer,
@@ -210,6 +211,13 @@ def test_orders_can_be_rejected_after_the_answer_and_filled_in_part(server, sess
         ("Rejected", "0.000"),
         ("Cancelled", "0.005"),
     ]
+
+
+def test_rows_can_come_twice(server, session):
+    session.place_order(**BUY)
+    server.put_in_force(scripted(DuplicateRows(1), path="/v5/execution/list"))
+    first, second = session.get_executions(**BTC)["result"]["list"]
+    assert first == second
 
 
 def test_each_account_has_its_limits_and_is_told_of_them():
