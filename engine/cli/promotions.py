@@ -9,7 +9,7 @@ from typing import Annotated, Any, override
 import typer
 from typer.core import TyperGroup
 
-from engine.cli.arguments import AsJson, CardName, CardNames, End, OptionalCard, Symbols
+from engine.cli.arguments import AsJson, CardName, CardNames, OptionalCard, Symbols
 from engine.cli.calling import call
 
 _LIST = "list"
@@ -121,13 +121,13 @@ def promote(
     paths: Annotated[int | None, typer.Option(help="Monte Carlo paths; 1,000.", min=10)] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything that is drawn; 0.", min=0)] = None,
     workers: Annotated[int | None, typer.Option(help="Threads; one per core if not given.", min=1)] = None,
-    end: End = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a card to its next stage, if the evidence allows; every decision goes into the ledger.
 
-    Candidate to backtested to validated to shadow by evidence, which is gathered as needed. To live, retired
-    from anywhere, or back as a candidate, by a person with a reason.
+    Candidate to backtested to validated to shadow by evidence, which is gathered as needed over the whole
+    history. To live, retired from anywhere, or back as a candidate, by a person with a reason. With fewer
+    windows, sets or paths it is quicker and shows what is wrong, but does not promote.
     """
     from engine.cli import promotion_tables
 
@@ -139,7 +139,7 @@ def promote(
             )
         tool, arguments = "promotions.promote", {
             "card": card, "symbols": symbol, "stage": stage, "windows": windows, "sets": sets,
-            "paths": paths, "seed": seed, "workers": workers, "end": end,
+            "paths": paths, "seed": seed, "workers": workers,
         }  # fmt: skip
     else:
         if reason is None:

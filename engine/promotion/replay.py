@@ -222,6 +222,7 @@ def _decided(
         settings=settings.validation,
         data_fingerprint=known.fingerprint_with(plan.inputs()),
         decided_at_ms=moment,
+        least=settings.validation,
     )
     return (first, second), ""
 

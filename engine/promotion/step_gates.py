@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.errors import GateRefused
 from engine.gates.base import Gate, GateResult, GateViolation
 from engine.promotion.policy import Stage
 from engine.promotion.stages import LADDER, Standing, stage_before
+from engine.promotion.validation import ValidationSettings
 
 _HOW = {
     Stage.BACKTESTED: "backtest it: trade run CARD, or trade promote CARD",
@@ -106,6 +107,53 @@ class PersonGate(Gate[Step]):
         return GateResult(
             self.name, self.checks, self.severity, f"{evidence.decided_by}: {evidence.reason}", found
         )
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """How much evidence was gathered, and how much has to be, for the gate below."""
+
+    where: str
+    settings: ValidationSettings
+    least: ValidationSettings = field(default_factory=ValidationSettings)
+
+
+class WholeEvidenceGate(Gate[Gathered]):
+    """Refuse evidence that was cut short, or chosen among several tries.
+
+    Fewer sets flatter the deflated Sharpe ratio, few windows and paths show little, and with another seed
+    what hardly fails may hardly pass.
+    """
+
+    name = "whole_evidence"
+    checks = "The evidence was gathered in full and in the way that is fixed: windows, sets, paths, seed."
+
+    def run(self, evidence: Gathered) -> GateResult:
+        """Return the verdict, with each setting that gives less, or another, than what is asked for."""
+        given, least = vars(evidence.settings), vars(evidence.least)
+        found = tuple(
+            GateViolation(
+                where=evidence.where,
+                what=f"{name} is {given[name]}, asked for is {'at least ' if grows else ''}{least[name]}",
+                how_much="a part of the evidence" if grows else "other evidence",
+                remedy=f"leave the setting of {name} out when the card is to be promoted",
+            )
+            for name in given
+            for grows in [name in _GROWS]
+            if (given[name] < least[name] if grows else given[name] != least[name])
+        )
+        short = ", ".join(name for name in given if given[name] != least[name])
+        return GateResult(
+            self.name,
+            self.checks,
+            self.severity,
+            f"Not as shipped: {short}" if short else "As shipped",
+            found,
+        )
+
+
+# More of these is more evidence.
+_GROWS = ("windows", "most_sets", "paths", "random_entries")
 
 
 def _violation(step: Step, what: str, remedy: str) -> GateViolation:

@@ -18,7 +18,13 @@ from engine.idea_card.card import IdeaCard
 from engine.idea_card.semantics import ENGINE_SEMANTICS_VERSION
 from engine.promotion.policy import PromotionDecision, Stage, Verdict
 from engine.promotion.stages import Standing, stage_before
-from engine.promotion.step_gates import EVIDENCE_STEP_GATES, PERSON_STEP_GATES, Step
+from engine.promotion.step_gates import (
+    EVIDENCE_STEP_GATES,
+    PERSON_STEP_GATES,
+    Gathered,
+    Step,
+    WholeEvidenceGate,
+)
 from engine.promotion.validation import Validation, ValidationSettings
 from engine.timeframes import Timeframe
 
@@ -55,6 +61,7 @@ def decide_validated(
     settings: ValidationSettings,
     data_fingerprint: str,
     decided_at_ms: int,
+    least: ValidationSettings | None = None,
 ) -> PromotionDecision:
     """Decide whether a card counts as validated.
 
@@ -69,7 +76,10 @@ def decide_validated(
     data_fingerprint : str
         Of the history it was gathered over.
     decided_at_ms : int
+    least : ValidationSettings, optional
+        How much has to be gathered; as shipped if left out.
     """
+    whole = WholeEvidenceGate().run(Gathered(subject.where, settings, least or ValidationSettings()))
     windows = found.walk_forward.windows
     evidence = {
         **vars(settings),
@@ -83,7 +93,7 @@ def decide_validated(
         subject,
         Stage.VALIDATED,
         stands,
-        found.gates,
+        (whole, *found.gates),
         run_id=hash_of(named),
         data_fingerprint=data_fingerprint,
         engine_version=str(ENGINE_SEMANTICS_VERSION),

@@ -13,7 +13,7 @@ from engine.gates.import_contract import ImportContractGate
 from engine.gates.market_catalogue import MARKET_GATES
 from engine.gates.shadow import SHADOW_GATES
 from engine.gates.validation import VALIDATION_GATES
-from engine.promotion.step_gates import PERSON_STEP_GATES
+from engine.promotion.step_gates import PERSON_STEP_GATES, WholeEvidenceGate
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ FAMILIES = (
     GateFamily("stored data", ON_A_CARD, MARKET_GATES),
     GateFamily("a run", ON_A_CARD, tuple(each.gate for each in RUN_GATES)),
     GateFamily("a backtest", ON_A_CARD, PROMOTION_GATES),
-    GateFamily("the evidence", "trade validate CARD", VALIDATION_GATES),
+    GateFamily("the evidence", "trade validate CARD", (*VALIDATION_GATES, WholeEvidenceGate())),
     GateFamily("a run in shadow", "trade promote CARD", SHADOW_GATES),
     GateFamily("a step up", "trade promote CARD", PERSON_STEP_GATES),
     GateFamily("the project", ON_THE_PROJECT, (ImportContractGate(), CardBatchGate())),

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from engine.errors import ConfigurationError, TradeError
-from engine.tools.backtest import asked_window
 from engine.tools.cards import find_space
 from engine.tools.cost import CostScale, ToolCost
 from engine.tools.market import stored_market
@@ -56,7 +55,10 @@ class WhichCard(ToolInput):
 
 
 def promote_card(asked: WhatToPromote, context: ToolContext) -> dict[str, Any]:
-    """Gather what the stage asks for, decide, and enter the decision in the ledger; refusals too."""
+    """Gather what the stage asks for, decide, and enter the decision in the ledger; refusals too.
+
+    Over the whole history that is stored: nobody chooses where the evidence ends.
+    """
     space = find_space(asked.card, context.settings)
 
     def decide(subject: Subject, stands: Standing) -> PromotionDecision:
@@ -67,7 +69,7 @@ def promote_card(asked: WhatToPromote, context: ToolContext) -> dict[str, Any]:
         refuse_early(Step(subject.where, stage, stands))
         match stage:
             case Stage.BACKTESTED:
-                return _backtested(subject, asked, context)
+                return _backtested(subject, context)
             case Stage.VALIDATED:
                 return _validated(space, subject, stands, asked, context)
             case _:
@@ -184,14 +186,13 @@ def _next(subject: Subject, stands: Standing) -> Stage:
     )
 
 
-def _backtested(subject: Subject, asked: HowMuchEvidence, context: ToolContext) -> PromotionDecision:
+def _backtested(subject: Subject, context: ToolContext) -> PromotionDecision:
     from engine.backtest.measure import measure
     from engine.backtest.runner import run_card
     from engine.promotion.policy import decide_run
     from engine.strategies.card_plan import plan_card
 
-    _, end_ms = asked_window(None, asked.end)
-    result = run_card(plan_card(subject.card), subject.symbol, market_store(context.settings), end_ms=end_ms)
+    result = run_card(plan_card(subject.card), subject.symbol, market_store(context.settings))
     return decide_run(result, measure(result), subject.card.promotion, decided_at_ms=context.now_ms())
 
 

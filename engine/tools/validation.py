@@ -28,7 +28,6 @@ _STEPS = 7
 class HowMuchEvidence(ToolInput):
     """How much evidence is gathered."""
 
-    end: str | None = Field(None, description="end of the history (UTC), not included; none: all there is")
     windows: int = Field(12, ge=1, le=100, description="windows of the walk-forward")
     sets: int = Field(200, ge=1, le=10_000, description="sets of parameters tried, of a card that has some")
     paths: int = Field(1_000, ge=10, le=100_000, description="Monte Carlo paths")
@@ -44,6 +43,7 @@ class WhatToValidate(HowMuchEvidence):
 
     card: str = Field(description="the card's id, or a YAML file")
     symbol: str = Field(description="the symbol, as BTCUSDT")
+    end: str | None = Field(None, description="end of the history (UTC), not included; none: all there is")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,14 @@ class Gathered:
     data_fingerprint: str
 
 
-def gather(space: ParameterSpace, symbol: str, asked: HowMuchEvidence, context: ToolContext) -> Gathered:
+def gather(
+    space: ParameterSpace,
+    symbol: str,
+    asked: HowMuchEvidence,
+    context: ToolContext,
+    *,
+    end_ms: int | None = None,
+) -> Gathered:
     """Gather the evidence on a card with its default parameters over stored candles, and judge it.
 
     Every set that is tried is entered in the sweep ledger, and those that stand there count.
@@ -66,7 +73,6 @@ def gather(space: ParameterSpace, symbol: str, asked: HowMuchEvidence, context: 
     from engine.promotion.validation import ValidationSettings, validate
     from engine.strategies.card_plan import plan_card
 
-    _, end_ms = asked_window(None, asked.end)
     timeframes = space.card.timeframes.all_timeframes().values()
     history = history_from_store(symbol, timeframes, market_store(context.settings), end_ms=end_ms)
     settings = ValidationSettings(
@@ -96,7 +102,8 @@ def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]
     """
     space = find_space(asked.card, context.settings)
     market = stored_market(context.settings)
-    gathered = gather(space, asked.symbol, asked, context)
+    _, end_ms = asked_window(None, asked.end)
+    gathered = gather(space, asked.symbol, asked, context, end_ms=end_ms)
     return {
         "market": market,
         "card_id": space.card.id,

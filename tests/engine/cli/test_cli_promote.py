@@ -82,7 +82,9 @@ def test_the_whole_way_up_and_out_again(own):
     assert "shadow needs validated" in refused.stderr + refused.stdout
     validated = own.json(*promote, *FEW)["data"]["decisions"][0]
     assert (validated["stood_at"], validated["stands_at"]) == ("backtested", "backtested")
-    assert validated["refused_by"] == "min_walk_forward_efficiency"  # of a market that is noise
+    assert validated["refused_by"] == "whole_evidence"
+    refused = {gate["gate"] for gate in validated["gates"] if not gate["passed"]}
+    assert "min_walk_forward_efficiency" in refused  # of a market that is noise
     assert validated["follows"] == 1
     # as if it had been another market
     settings = TradeSettings.from_environment(own.environment)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from evidence_case import START, history, space
@@ -18,7 +19,7 @@ from engine.promotion.ledger import LedgerEntry
 from engine.promotion.policy import PromotionDecision, Stage, Verdict
 from engine.promotion.shadow_file import read_shadow_evidence, shadow_evidence_file, write_shadow_evidence
 from engine.promotion.stages import Standing
-from engine.promotion.step_gates import Step, refuse_early
+from engine.promotion.step_gates import Gathered, Step, WholeEvidenceGate, refuse_early
 from engine.promotion.steps import (
     Subject,
     decide_by_person,
@@ -100,7 +101,7 @@ def test_whole_evidence_makes_a_card_validated_and_says_what_it_rests_on() -> No
     made = validated(standing_at(BACKTESTED))
     gates = {gate.gate for gate in made.gates}
     assert {"stage_before", "nothing_refused", "look_ahead", "min_deflated_sharpe"} < gates
-    assert made.promoted is (made.refused_by is None)
+    assert made.refused_by == "whole_evidence"  # of the few that this test gathers
     assert (made.stage, made.follows) == (Stage.VALIDATED, 1)
     # a sample of six and the neighbours of the chosen set, each once
     assert made.evidence["trials"] == 14
@@ -126,6 +127,26 @@ def test_the_same_evidence_is_the_same_decision_to_the_byte_in_another_process()
         for seed in ("1", "2")
     ]
     assert answers[0] == answers[1] == canonical_json(validated(standing_at(BACKTESTED)).to_plain())
+
+
+@pytest.mark.parametrize(
+    ("changed", "refused"),
+    [
+        ({}, []),
+        ({"paths": 5_000, "most_sets": 400, "windows": 24}, []),
+        ({"paths": 999, "most_sets": 199}, ["most_sets", "paths"]),
+        ({"windows": 11}, ["windows"]),
+        ({"seed": 1}, ["seed"]),
+        ({"objective": "sortino", "inside_share": 0.5}, ["objective", "inside_share"]),
+    ],
+)
+def test_evidence_cut_short_or_drawn_again_does_not_count(
+    changed: dict[str, Any], refused: list[str]
+) -> None:
+    settings = dataclasses.replace(ValidationSettings(), **changed)
+    result = WholeEvidenceGate().run(Gathered("here", settings))
+    assert [violation.what.split()[0] for violation in result.violations] == refused
+    assert result.blocks is bool(refused)
 
 
 def test_no_stage_is_skipped_whatever_was_shown() -> None:
