@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 from engine.features.builder import feature_columns, feature_warmup
 from engine.features.registry import INDICATORS
 from engine.features.spec import OTHER, IndicatorSpec, ParamKind, ParamSpec
-from engine.gates.random_rules import Kinds, RuleSource
+from engine.gates.random_draw import Draw, Kinds
+from engine.gates.random_orders import random_entry, random_risk
+from engine.gates.random_rules import RuleSource
 from engine.idea_card.features import PRICES, SOURCES, FeatureSpec
 from engine.timeframes import DAY_MS, Timeframe
 
@@ -62,7 +64,7 @@ class RandomCard:
 def random_card(seed: int, number: int) -> RandomCard:
     """Return card `number` of a seed: the same on every machine, whichever others are made."""
     rng, kinds = Random(f"{seed}/{number}"), Kinds()
-    draw = _Draw(rng, kinds)
+    draw = Draw(rng, kinds)
     timeframes = rng.choice(_TIMEFRAMES)
     for role, timeframe in timeframes.items():
         kinds.note("timeframe", f"{role} {timeframe}")
@@ -81,36 +83,15 @@ def random_card(seed: int, number: int) -> RandomCard:
         "account": _account(draw),
         "features": features,
         "signal_rules": _rules(RuleSource(rng, kinds, roles, columns), directions),
-        "entry_order": draw.one("entry_order", _ENTRIES),
+        "entry_order": random_entry(draw),
         "position_policy": _policy(draw, mode),
-        "risk_model": _risk(draw, directions),
+        "risk_model": random_risk(draw, directions),
         "promotion": _PROMOTION,
     }
     return RandomCard(number, plain, kinds.drawn)
 
 
-@dataclass(frozen=True)
-class _Draw:
-    rng: Random
-    kinds: Kinds
-
-    def one(self, family: str, table: Mapping[str, Callable[[_Draw], Any]]) -> Any:
-        """Return what one of the kinds of a family makes."""
-        kind = self.rng.choice(sorted(table))
-        self.kinds.note(family, kind)
-        return table[kind](self)
-
-    def between(self, low: float, high: float) -> float:
-        return round(self.rng.uniform(low, high), 3)
-
-    def sometimes(self, family: str, kind: str, chance: float = 0.35) -> bool:
-        if self.rng.random() >= chance:
-            return False
-        self.kinds.note(family, kind)
-        return True
-
-
-def _account(draw: _Draw) -> dict[str, Any]:
+def _account(draw: Draw) -> dict[str, Any]:
     account: dict[str, Any] = {
         "starting_equity_usdt": draw.rng.choice([1_000, 10_000, 250_000]),
         "leverage": draw.rng.choice([1, 2, 5, 20]),
@@ -130,7 +111,7 @@ def _account(draw: _Draw) -> dict[str, Any]:
     return account
 
 
-def _features(draw: _Draw, roles: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+def _features(draw: Draw, roles: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """Return the features, of which orders look at the first two, and every output that rules may compare."""
     features: dict[str, Any] = {
         "atr": {"indicator": "atr", "params": {"length": draw.rng.randint(5, 30)}, "tf": "exec"},
@@ -152,7 +133,7 @@ def _features(draw: _Draw, roles: Mapping[str, str]) -> tuple[dict[str, Any], li
     return features, columns
 
 
-def _feature(draw: _Draw, roles: Mapping[str, str]) -> dict[str, Any] | None:
+def _feature(draw: Draw, roles: Mapping[str, str]) -> dict[str, Any] | None:
     """Return a random indicator with random parameters; None where they do not go together."""
     entry = INDICATORS[draw.rng.choice(sorted(INDICATORS))]
     params = {param.name: _parameter(draw.rng, param) for param in entry.params}
@@ -216,7 +197,7 @@ def _untagged(rule: Any) -> Any:
     return {"any": list(rule["tags"].values())} if isinstance(rule, dict) and "tags" in rule else rule
 
 
-def _policy(draw: _Draw, mode: str) -> dict[str, Any]:
+def _policy(draw: Draw, mode: str) -> dict[str, Any]:
     policy: dict[str, Any] = {
         "mode": mode,
         "allow_flip": mode == "long_short" and draw.sometimes("policy", "allow_flip", 0.5),
@@ -236,115 +217,3 @@ def _policy(draw: _Draw, mode: str) -> dict[str, Any]:
             session["weekdays"] = ["mon", "wed", "fri", "sun"]
         policy["trading_session"] = session
     return policy
-
-
-def _risk(draw: _Draw, directions: tuple[str, ...]) -> dict[str, Any]:
-    stop = draw.one("stop_loss", _STOPS)
-    if stop is not None and stop["type"] == "structure":
-        stop = {
-            key: value for key, value in stop.items() if key not in ("long", "short") or key in directions
-        }
-    risk: dict[str, Any] = {"stop_loss": stop, "take_profit": _targets(draw, has_stop=stop is not None)}
-    if draw.sometimes("risk", "break_even"):
-        risk["break_even"] = {"trigger_pct": draw.between(0.3, 2.0), "offset_pct": 0.15}
-    if draw.sometimes("risk", "time_stop"):
-        risk["time_stop"] = {"bars": draw.rng.randint(5, 29), "min_profit_pct": draw.between(-0.5, 0.5)}
-    sizings = {name: make for name, make in _SIZINGS.items() if stop is not None or name != "risk_based"}
-    risk["sizing"] = draw.one("sizing", sizings)
-    if draw.sometimes("risk", "max_notional_usdt"):
-        risk["max_notional_usdt"] = 20_000
-    if draw.sometimes("risk", "max_effective_leverage"):
-        risk["max_effective_leverage"] = 2.5
-    return risk
-
-
-def _targets(draw: _Draw, *, has_stop: bool) -> Any:
-    kinds = {name: make for name, make in _TARGETS.items() if has_stop or name != "rr_ratio"}
-    form = draw.rng.choice(["none", "one", "one", "ladder"])
-    draw.kinds.note("take_profit", form)
-    if form == "none":
-        return None
-    if form == "one":
-        return {**draw.one("target", kinds), **_order_type(draw)}
-    first = draw.one("target", kinds)
-    rungs = draw.rng.randint(2, 4)
-    portion = 100 // rungs
-    # each as far again as the one before
-    return [
-        {**first, "value": round(first["value"] * (step + 1), 3), "portion_pct": portion, **_order_type(draw)}
-        for step in range(rungs)
-    ]
-
-
-def _order_type(draw: _Draw) -> dict[str, str]:
-    kind = draw.rng.choice(["market", "limit"])
-    draw.kinds.note("target order", kind)
-    return {"order_type": kind}
-
-
-def _resting(draw: _Draw) -> dict[str, Any]:
-    return {
-        "offset": draw.one("offset", _OFFSETS),
-        "expiry_bars": draw.rng.choice([None, 4, 20]),
-        "reprice": draw.rng.choice(["never", "on_signal", "every_bar"]),
-    }
-
-
-def _limit(draw: _Draw) -> dict[str, Any]:
-    force = draw.rng.choice(["gtc", "post_only", "ioc", "fok"])
-    draw.kinds.note("time_in_force", force)
-    resting = _resting(draw)
-    if force in ("ioc", "fok"):
-        resting = {"offset": resting["offset"]}
-    return {"type": "limit", "time_in_force": force, **resting}
-
-
-_ENTRIES: Mapping[str, Callable[[_Draw], Any]] = {
-    "market": lambda _: {"type": "market"},
-    "limit": _limit,
-    "stop": lambda draw: {"type": "stop", **_resting(draw)},
-}
-_OFFSETS: Mapping[str, Callable[[_Draw], Any]] = {
-    "percent": lambda draw: {"type": "percent", "value": draw.between(0, 0.4)},
-    "atr_multiple": lambda draw: {"type": "atr_multiple", "value": draw.between(0, 1), "feature": "atr"},
-    "ticks": lambda draw: {"type": "ticks", "value": draw.rng.randint(0, 300)},
-}
-_STOPS: Mapping[str, Callable[[_Draw], Any]] = {
-    "none": lambda _: None,
-    "percent": lambda draw: {"type": "percent", "value": draw.between(0.3, 4)},
-    "atr_multiple": lambda draw: {"type": "atr_multiple", "value": draw.between(0.8, 4), "feature": "atr"},
-    "fixed_points": lambda draw: {"type": "fixed_points", "value": draw.between(100, 2_000)},
-    "trailing_percent": lambda draw: {
-        "type": "trailing_percent",
-        "value": draw.between(0.3, 3),
-        "activation_pct": draw.rng.choice([0, 0.5]),
-    },
-    "trailing_atr": lambda draw: {
-        "type": "trailing_atr",
-        "value": draw.between(0.8, 4),
-        "feature": "atr",
-        "activation_pct": draw.rng.choice([0, 0.5]),
-    },
-    "structure": lambda draw: {
-        "type": "structure",
-        "long": "channel.lower",
-        "short": "channel.upper",
-        "buffer_pct": draw.rng.choice([0, 0.2]),
-    },
-}
-_TARGETS: Mapping[str, Callable[[_Draw], Any]] = {
-    "percent": lambda draw: {"type": "percent", "value": draw.between(0.3, 3)},
-    "rr_ratio": lambda draw: {"type": "rr_ratio", "value": draw.between(0.5, 3)},
-    "atr_multiple": lambda draw: {"type": "atr_multiple", "value": draw.between(0.8, 5), "feature": "atr"},
-    "fixed_points": lambda draw: {"type": "fixed_points", "value": draw.between(100, 2_000)},
-}
-_SIZINGS: Mapping[str, Callable[[_Draw], Any]] = {
-    "percent_equity": lambda draw: {"model": "percent_equity", "equity_pct": draw.between(1, 100)},
-    "fixed_usdt": lambda draw: {"model": "fixed_usdt", "notional_usdt": draw.between(50, 5_000)},
-    "risk_based": lambda draw: {"model": "risk_based", "risk_pct": draw.between(0.2, 3)},
-    "volatility_target": lambda draw: {
-        "model": "volatility_target",
-        "annual_volatility_pct": draw.between(5, 60),
-        "feature": "atr",
-    },
-}

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from engine.gates.random_draw import Kinds
 from engine.idea_card.position_state import PositionState
 from engine.timeframes import MINUTE_MS, Timeframe
 
 _LEVELS = ("open", "high", "low", "close", "hl2", "hlc3", "ohlc4")
 _DEEPEST = 3
-
-
-@dataclass
-class Kinds:
-    """Which kinds of things were drawn: by family ("condition"), the kinds in it ("holds_for")."""
-
-    drawn: dict[str, set[str]] = field(default_factory=dict)
-
-    def note(self, family: str, kind: str) -> None:
-        """Note that a kind of `family` was drawn."""
-        self.drawn.setdefault(family, set()).add(kind)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from engine.features.builder import feature_columns, feature_warmup
 from engine.features.registry import INDICATORS
 from engine.features.spec import Memory
 from engine.gates.base import Gate, GateResult, GateViolation
+from engine.gates.differing import Differing, fills_of, signals_of
 from engine.gates.known_market import KnownMarket
 from engine.gates.trace import KnownValues, RunTrace, trace_of
 from engine.strategies.card_plan import CardPlan
@@ -30,7 +31,6 @@ _PATIENCE = 100
 # level may be met by a hair, and one other fill brings others. Without any feature that remembers, only a
 # tie in the last digit may.
 _SIGNALS, _FILLS, _TIES = 0.02, 0.05, 0.001
-_FILL = ("ts", "price", "side", "reason")
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class WarmUpGate(Gate[WarmUpEvidence]):
         """Return the verdict; what is observed is the share of signals that a longer history changes."""
         found: dict[str, GateViolation] = {}
         settled = dict.fromkeys(evidence.features, 0)
-        signals, fills = _Differing(), _Differing()
+        signals, fills = Differing(), Differing()
         judged, starts = 0, _starts(evidence)
         for bar in starts:
             start_ms = int(evidence.market.candles[evidence.exec_timeframe].ts_open[bar])
@@ -158,8 +158,8 @@ class WarmUpGate(Gate[WarmUpEvidence]):
             if calm_ms > start_ms:
                 # with no position left from before: what a run holds can keep it off the other's way for good
                 whole, short = (evidence.run(market, calm_ms) for market in (evidence.market, declared))
-            signals.count(_signals(whole), _signals(short))
-            fills.count(_fills(whole), _fills(short))
+            signals.count(signals_of(whole), signals_of(short))
+            fills.count(fills_of(whole), fills_of(short))
         windows = all(of.memory is Memory.WINDOW and not of.sparse for of in evidence.features.values())
         of_signals, of_fills = (_TIES, _TIES) if windows else (_SIGNALS, _FILLS)
         for what, differing, allowed in (("signals", signals, of_signals), ("fills", fills, of_fills)):
@@ -176,31 +176,6 @@ class WarmUpGate(Gate[WarmUpEvidence]):
             observed=signals.share,
             threshold=of_signals,
         )
-
-
-@dataclass
-class _Differing:
-    """Decisions of two runs: those of either, and those of only one of them."""
-
-    there: int = 0
-    differ: int = 0
-    last: int = 0
-    example: str = ""
-
-    def count(self, whole: set[tuple[float, ...]], short: set[tuple[float, ...]]) -> None:
-        """Add the decisions of two runs; the first entry of each is its time (UTC ms)."""
-        other = whole ^ short
-        self.there += len(whole | short)
-        self.differ += len(other)
-        if other:
-            latest = max(other)
-            self.last = max(self.last, int(latest[0]))
-            self.example = self.example or format_utc(int(latest[0]))
-
-    @property
-    def share(self) -> float:
-        """The share that differs; 0 where there are none."""
-        return self.differ / self.there if self.there else 0.0
 
 
 def _starts(evidence: WarmUpEvidence) -> list[int]:
@@ -281,20 +256,9 @@ def _apart(whole: NDArray[np.float64], short: NDArray[np.float64]) -> NDArray[np
     return np.where(only_one, np.inf, np.where(np.isnan(apart), 0.0, apart))
 
 
-def _signals(trace: RunTrace) -> set[tuple[float, ...]]:
-    series = trace.series["the signals of the rules"]
-    there = np.flatnonzero(series.values)
-    return set(zip(series.known_at[there].tolist(), series.values[there].tolist(), strict=True))
-
-
-def _fills(trace: RunTrace) -> set[tuple[float, ...]]:
-    columns = [trace.series[f"{name} of the fills"].values.tolist() for name in _FILL]
-    return set(zip(*columns, strict=True))
-
-
-def _changed(where: str, what: str, differing: _Differing, allowed: float) -> GateViolation:
+def _changed(where: str, what: str, differing: Differing, allowed: float) -> GateViolation:
     return GateViolation(
-        where=f"{where}, {differing.example}",
+        where=f"{where}, {format_utc(differing.first)}",
         what=f"a longer history changes the {what}",
         how_much=f"{differing.differ} of {differing.there} ({differing.share:.1%}), allowed: {allowed:.1%}; "
         f"the last at {format_utc(differing.last)}",
@@ -316,7 +280,7 @@ def _too_short(evidence: WarmUpEvidence, settled: Mapping[str, int]) -> GateViol
 
 
 def _summary(
-    settled: Mapping[str, int], evidence: WarmUpEvidence, signals: _Differing, fills: _Differing
+    settled: Mapping[str, int], evidence: WarmUpEvidence, signals: Differing, fills: Differing
 ) -> str:
     told = f"{signals.differ} of {signals.there} signals and {fills.differ} of {fills.there} fills differ"
     slowest = _slowest(evidence, settled)
