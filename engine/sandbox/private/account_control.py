@@ -9,6 +9,7 @@ from typing import Any
 from engine.errors import ConfigurationError
 from engine.sandbox.private.account_state import STARTING_BALANCE_USDT
 from engine.sandbox.private.desk import PrivateDesk
+from engine.sandbox.private.rows import text
 
 Plain = dict[str, Any]
 
@@ -21,8 +22,8 @@ def accounts_shown(desk: PrivateDesk) -> Plain:
                 {
                     "key": state.key,
                     "user_id": state.user_id,
-                    "balance_usdt": str(state.cash),
-                    "positions": {held.symbol: str(held.side.sign * held.size) for held in state.held()},
+                    "balance_usdt": text(state.cash),
+                    "positions": {held.symbol: text(held.side.sign * held.size) for held in state.held()},
                     "open_orders": len(state.open_orders),
                     "executions": len(state.executions),
                 }
@@ -50,11 +51,11 @@ def open_account(desk: PrivateDesk, plain: object) -> Plain:
 
 
 def _balance(rest: Mapping[Any, Any]) -> Decimal:
-    text = str(rest.get("balance_usdt", STARTING_BALANCE_USDT))
+    asked = str(rest.get("balance_usdt", STARTING_BALANCE_USDT))
     try:
-        balance = Decimal(text)
+        balance = Decimal(asked)
     except InvalidOperation:
         balance = Decimal(-1)
     if not balance.is_finite() or balance < 0:
-        raise ConfigurationError(f"balance_usdt is {text!r}", way_out="give USDT from 0, as text")
+        raise ConfigurationError(f"balance_usdt is {asked!r}", way_out="give USDT from 0, as text")
     return balance
