@@ -92,13 +92,12 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def address(environment: dict[str, str]) -> Iterator[str]:
-    """The address of `dagster dev`, as `make ui` runs it."""
+    """The address of the UI, as `make ui` runs it."""
     port = free_port()
-    log = Path(environment["DAGSTER_HOME"]).parent / "dagster_dev.log"
+    log = Path(environment["DAGSTER_HOME"]).parent / "web_server.log"
     with log.open("w") as output:
-        command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", "workspace.yaml"]
         process = subprocess.Popen(
-            [*command, "-h", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", "trade_assets.web_server", str(port), "workspace.yaml"],
             cwd=PROJECT_ROOT,
             env=environment,
             stdout=output,
@@ -134,7 +133,7 @@ def wait_for(holds: Callable[[], bool], *, seconds: float, what: Callable[[], st
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End `dagster dev` with everything it started; it does not listen to its first signal."""
+    """End the server with everything it started."""
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     os.killpg(process.pid, signal.SIGTERM)
     _, alive = psutil.wait_procs(family, timeout=3)
