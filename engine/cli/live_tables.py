@@ -163,7 +163,7 @@ def _fills(console: Console, leg: dict[str, Any]) -> None:
     console.print(
         f"{leg['card_id']} {leg['symbol']}: {fills['matched']} trades in both; the run's entries are "
         f"worse by {figure('mean_entry_bps', 'bps')}, its exits by {figure('mean_exit_bps', 'bps')}; "
-        f"median latency {figure('median_latency_ms', 'ms')}; {fills['left_otherwise']} left for another reason",
+        f"latency {figure('median_latency_ms', 'ms')} (median); {fills['left_otherwise']} left otherwise",
         soft_wrap=True,
     )
     for which, name in (("run", "only_run_trades"), ("replay", "only_replay_trades")):
