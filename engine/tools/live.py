@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from engine.errors import ConfigurationError, DataNotFound
 from engine.tools.cards import find_plan
+from engine.tools.cost import CostScale, ToolCost
 from engine.tools.registry import NoInput, SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_client
 
@@ -82,7 +82,7 @@ def run_live(asked: WhatToRun, context: ToolContext) -> dict[str, Any]:
 
 def list_runs(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
     """List the runs there are, with how each stands."""
-    from engine.live.run_folder import run_folders
+    from engine.live.run_folder import run_folders, runs_root
     from engine.live.status import read_status
 
     found = []
@@ -154,11 +154,6 @@ def keep_evidence(asked: WhichCompared, context: ToolContext) -> dict[str, Any]:
     }
 
 
-def runs_root(settings: TradeSettings) -> Path:
-    """Return the folder of all runs of the exchange of the settings."""
-    return settings.data_dir / settings.exchange.value / "live"
-
-
 def find_run(name: str, settings: TradeSettings) -> RunFolder:
     """Return the run of a name.
 
@@ -167,7 +162,7 @@ def find_run(name: str, settings: TradeSettings) -> RunFolder:
     ConfigurationError
         If there is none.
     """
-    from engine.live.run_folder import run_folders
+    from engine.live.run_folder import run_folders, runs_root
 
     folders = {folder.path.name: folder for folder in run_folders(runs_root(settings))}
     if name not in folders:
@@ -216,6 +211,7 @@ TOOLS = (
         SideEffect.TRADE,
         WhatToRun,
         run_live,
+        cost=ToolCost(CostScale.UNTIL_STOPPED, "time"),
     ),
     ToolSpec(
         "live.list", "List the runs there are, with how each stands.", SideEffect.READ, NoInput, list_runs

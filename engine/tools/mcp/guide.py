@@ -15,8 +15,8 @@ How to work here
 2. What a card can say is in the resources trade://cards/schema and trade://cards/reference. Read them before
    writing one, and check it with cards_validate, which names every problem and its way out.
 3. backtest_run measures a card on one symbol, explain_trades and explain_moment say why it did what it did.
-4. Never take a backtest for evidence. promotion_validate asks whether it was luck: walk-forward, overfitting,
-   stress, neighbouring parameters. Say how many variants were tried (earlier_trials); they count against it.
+4. Never take a backtest for evidence. promotion_validate, where writing is enabled, asks whether it was luck:
+   walk-forward, overfitting, stress, neighbouring parameters. Every variant tried counts against the result.
 5. tools_list finds tools by category or words, with what each changes and costs. Long ones report progress,
    and stop at their next step if the call is cancelled.
 

@@ -14,8 +14,11 @@ import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.testing import CliRunner
 
+from engine.cli.calling import NO_CONSENT
 from engine.cli.exit_codes import ExitCode
 from engine.cli.main import app
+from engine.tools.catalogue import full_registry
+from engine.tools.registry import SideEffect
 
 # These serve until they are interrupted; what they say in JSON is tried where they are.
 SERVING = {"sandbox", "mcp serve"}
@@ -31,6 +34,11 @@ def leaves(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[str,
             yield " ".join((*path, name)), command
 
 
+# A run in shadow is no order and a live one has its own phrase to type; ending one, and a resume, which has a
+# phrase too, need no second word.
+SAID_OTHERWISE = {"live start", "live stop", "risk resume", "promotions decide"}
+
+TOOLS = {spec.name: spec for spec in full_registry().list()}
 COMMANDS = dict(leaves(typer.main.get_command(app)))
 
 
@@ -83,6 +91,10 @@ def test_with_json_there_is_json_whatever_comes_of_it(name, empty):
     answer = json.loads(done.stdout)
     assert set(answer) == {"tool", "ok", "data", "error", "elapsed_ms"}
     assert done.stderr == ""
+    spec = TOOLS.get(answer["tool"])
+    trades = spec is not None and (spec.is_destructive or spec.side_effect is SideEffect.TRADE)
+    if trades and name not in SAID_OTHERWISE:
+        assert answer["error"]["kind"] == NO_CONSENT
     if not answer["ok"]:
         assert done.exit_code != ExitCode.DONE
         assert answer["error"]["kind"] != "InternalFault", answer["error"]
