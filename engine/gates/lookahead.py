@@ -19,6 +19,7 @@ from engine.timeframes import format_utc
 
 # Some ten seconds of work; a strategy in Python takes a hundred times as long for a bar.
 _MOST_VALUES, _MOST_VALUES_IN_PYTHON = 1_200_000_000, 12_000_000
+_CUTS, _CUTS_IN_PYTHON = 24, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class LookAheadEvidence:
     first_close: int
     given: RunTrace | None = None
     seed: int = 0
-    random_cuts: int = 24
+    random_cuts: int = _CUTS
     most_values: int = _MOST_VALUES
 
 
@@ -87,6 +88,7 @@ def look_ahead_evidence(
         run=lambda market: trace_of(plan, market, start_ms),
         first_close=int(opens[min(first, len(opens) - 1)]) + exec_timeframe.ms,
         given=given,
+        random_cuts=_CUTS if plan.strategy is None else _CUTS_IN_PYTHON,
         most_values=_MOST_VALUES if plan.strategy is None else _MOST_VALUES_IN_PYTHON,
     )
 

@@ -56,7 +56,7 @@ def run_gates(asked: WhatToJudge, context: ToolContext) -> dict[str, Any]:
     _, end_ms = asked_window(None, asked.end)
     plan, store = find_plan(asked.card, context.settings), market_store(context.settings)
     market = stored_market(context.settings)
-    symbols = asked.symbols or _stored_symbols(plan, store)
+    symbols = tuple(dict.fromkeys(asked.symbols)) or _stored_symbols(plan, store)
     context.progress.start(_TASK, len(symbols) * len(names))
     judged = []
     for symbol in symbols:
@@ -154,10 +154,10 @@ def _chosen(asked: Sequence[str], there: Sequence[str], command: str) -> list[st
     return [name for name in there if name in asked or not asked]
 
 
-def _stored_symbols(plan: CardPlan, store: HistoricalDataStore) -> list[str]:
+def _stored_symbols(plan: CardPlan, store: HistoricalDataStore) -> tuple[str, ...]:
     coverage = store.coverage()
     there = set(coverage.loc[coverage["timeframe"] == plan.card.timeframes.exec.value, "symbol"])
-    stored = [symbol for symbol in plan.card.symbols if symbol in there]
+    stored = tuple(symbol for symbol in plan.card.symbols if symbol in there)
     if not stored:
         raise DataNotFound(
             f"no {plan.card.timeframes.exec} candle is stored of {', '.join(plan.card.symbols)}",
