@@ -160,28 +160,36 @@ def test_pitfall_24_a_page_of_funding_that_is_lost_leaves_no_silent_hole(trial, 
 # What asks an exchange; every other tool works without a network.
 ONLINE = {
     "account.fees", "account.prepare", "account.results", "account.show", "account.transactions",
-    "data.heal", "data.sync", "demo.run", "orders.amend", "orders.cancel", "orders.cancel_all",
+    "data.heal", "data.sync", "demo.run", "live.run", "orders.amend", "orders.cancel", "orders.cancel_all",
     "orders.fills", "orders.find", "orders.history", "orders.list", "orders.place", "orders.rules",
     "pipeline.run", "positions.add_margin", "positions.close", "positions.list", "positions.set_bracket",
     "positions.set_leverage", "positions.show", "risk.panic", "risk.status", "universe.refresh",
 }  # fmt: skip
+# What is asked about something that is not there: it says so, and connects to nothing either.
+ABSENT = {"live.evidence", "live.parity", "live.status", "live.stop", "sweeps.adopt"}
 # What a tool is given for the arguments it cannot do without, by their names.
 ARGUMENTS = {
     "at": "2025-02-01T12:00",
+    "by": "day",
     "card": "band_reversion",
     "cards": ["band_reversion"],
     "confirmation": "resume trading",
     "files": ["exported"],
     "folder": "exported",
     "format": "layout",
+    "name": "cards.list",
+    "run": "none",
+    "source": "sandbox",
     "sql": "SELECT count(*) FROM ohlcv",
     "starting_equity_usdt": 10_000.0,
     "symbol": "BTCUSDT",
     "timeframe": "1h",
     "trade": 1,
+    "trial": "none",
 }
 # What it is given beside or instead.
 MORE = {
+    "backtest.compare": {"cards": ["band_reversion", "swept"]},
     "backtest.sweep": {"card": "swept", "workers": 1},
     "portfolio.run": {"symbols": ["BTCUSDT"]},
     "promotions.decide": {"stage": "retired", "by": "somebody", "reason": "no network"},
@@ -201,12 +209,14 @@ sys.addaudithook(refuse)
 from engine.cli.main import app
 from engine.settings import TradeSettings
 from engine.tools.catalogue import full_registry
+from engine.tools.file_access import FileAccess
 from engine.tools.registry import ToolContext
 from typer.testing import CliRunner
 
 online, arguments, more, commands = json.loads(sys.argv[1])
 registry = full_registry()
-context = ToolContext(TradeSettings.from_environment(os.environ), lambda: 1735689600000)
+settings = TradeSettings.from_environment(os.environ)
+context = ToolContext(settings, lambda: 1735689600000, files=FileAccess.ANYWHERE)
 answers = {}
 for spec in registry.list():
     if spec.name not in online:
@@ -280,4 +290,9 @@ def test_pitfall_25_what_is_offline_opens_no_connection(stored_market):
     )
     assert finished.returncode == 0, finished.stderr[-2000:]
     answers = json.loads(finished.stdout.splitlines()[-1])
-    assert {name: said for name, said in answers.items() if said is not None} == {}
+    refused = {name: said for name, said in answers.items() if said is not None}
+    assert {refused.pop(name, "it answered").partition(":")[0] for name in ABSENT} <= {
+        "ConfigurationError",
+        "DataNotFound",
+    }
+    assert refused == {}
