@@ -29,6 +29,7 @@ from trade_assets.assets.market import (
     market_assets,
     open_interest_assets,
 )
+from trade_assets.assets.shadow import shadow_asset
 from trade_assets.assets.sweeps import sweep_asset
 from trade_assets.assets.validation import validation_asset
 from trade_assets.freshness_sensor import freshness_sensor
@@ -41,6 +42,7 @@ from trade_assets.resources import (
     ExchangeClient,
     MarketDatabase,
     PromotionDatabase,
+    ShadowEvidenceFolder,
     SweepDatabase,
 )
 from trade_assets.schedules import daily_listing_schedule, daily_sync_schedule
@@ -81,6 +83,7 @@ def build_defs(
         *open_interest_assets(cards.plans.values()),
         *(asset for plan in cards.plans.values() for asset in (*card_assets(plan), gates_asset(plan))),
         *(validation_asset(cards.plans[name], space) for name, space in cards.spaces.items()),
+        *(shadow_asset(plan) for plan in cards.plans.values()),
         *(sweep_asset(cards.plans[name], space) for name, space in cards.spaces.items() if space.parameters),
     ]
     return dg.Definitions(
@@ -158,6 +161,7 @@ def default_resources(settings: TradeSettings) -> dict[str, Any]:
     return {
         "market_database": MarketDatabase(database=str(settings.market_database)),
         "promotion_database": PromotionDatabase(database=str(settings.promotion_database)),
+        "shadow_evidence": ShadowEvidenceFolder(folder=str(settings.shadow_folder)),
         "sweep_database": SweepDatabase(database=str(settings.sweep_database)),
         "cluster": ComputeCluster(name="" if settings.cluster is None else str(settings.cluster)),
         "exchange": ExchangeClient(

@@ -28,6 +28,7 @@ SCHEMA = "schema"
 ACCOUNTS_AGREE = "accounts_agree"
 PROMOTION_GATES = "promotion_gates"
 VALIDATION_GATES = "validation_gates"
+SHADOW_GATES = "shadow_gates"
 FRESH = "fresh"
 NO_GAPS = "no_gaps"
 TIMEFRAMES_AGREE = "timeframes_agree"
@@ -49,6 +50,7 @@ _DESCRIPTIONS = {
     PARITY: "Every indicator, on every source, is what its chosen implementation gives.",
     RUN_GATES: "Schemas, parity, look-ahead at every entry, warm-up, determinism: none of the gates refuses.",
     PROMOTION_GATES: "The card meets the thresholds it sets itself. A refusal is an answer and stops no run.",
+    SHADOW_GATES: "The run in shadow did what a backtest over the same candles does. A refusal is an answer.",
     VALIDATION_GATES: "The evidence says that the result was not luck. A refusal is an answer, too.",
 }
 

@@ -64,6 +64,17 @@ class PromotionDatabase(DatabaseFile):
         return PromotionLedger(self.get_connection)
 
 
+class ShadowEvidenceFolder(dg.ConfigurableResource[None]):
+    """Where runs in shadow leave their evidence."""
+
+    folder: str
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self.folder)
+
+
 class SweepDatabase(DatabaseFile):
     """The trials of all sweeps."""
 

@@ -119,7 +119,7 @@ def universe(
     return Universe.of(wanted)
 
 
-ON_DEMAND = ("gates", "sweep", "validation")
+ON_DEMAND = ("gates", "shadow", "sweep", "validation")
 """Last parts of the keys of assets that no automatic run makes."""
 
 

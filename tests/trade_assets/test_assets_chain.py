@@ -170,7 +170,7 @@ def test_a_new_card_is_in_the_graph_with_no_code(location: Location):
     before = {key.to_user_string() for key in location.definitions.resolve_asset_graph().get_all_asset_keys()}
     location.add_card(card_text("newcomer"))
     after = {key.to_user_string() for key in location.definitions.resolve_asset_graph().get_all_asset_keys()}
-    on_demand = {"cards/newcomer/gates", "cards/newcomer/validation"}
+    on_demand = {f"cards/newcomer/{asset}" for asset in ("gates", "shadow", "validation")}
     assert after - before == branch("newcomer") | on_demand
 
 

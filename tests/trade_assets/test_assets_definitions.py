@@ -20,6 +20,7 @@ cards/averages/feature_frames   | card_averages | healed_ohlcv | schema!
 cards/averages/gates            | card_averages | cards/averages/feature_frames funding_events instrument_rules | run_gates!
 cards/averages/metrics          | card_averages | cards/averages/backtest_results | accounts_agree!
 cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/feature_frames cards/averages/metrics raw_ohlcv | promotion_gates
+cards/averages/shadow           | card_averages | cards/averages/validation raw_ohlcv | shadow_gates
 cards/averages/validation       | card_averages | cards/averages/promotion funding_events healed_ohlcv instrument_rules raw_ohlcv | validation_gates
 funding_events                  | market        | raw_ohlcv | funding_spacing schema!
 healed_ohlcv                    | market        | raw_ohlcv | plausible_prices schema! timeframes_agree
@@ -78,7 +79,7 @@ def test_it_loads_without_any_usable_card(settings: TradeSettings, tmp_path: Pat
 def test_fifty_cards_load(location: Location):
     for number in range(50):
         (location.settings.cards_dir / f"card_{number}.yaml").write_text(card_text(f"card_{number}"))
-    assert len(list(location.definitions.resolve_all_asset_specs())) == 6 + 6 * 51
+    assert len(list(location.definitions.resolve_all_asset_specs())) == 6 + 7 * 51
 
 
 def test_definitions_are_new_at_each_call(settings: TradeSettings):

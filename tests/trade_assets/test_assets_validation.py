@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import dagster as dg
 import pytest
 from conftest import QUIET, Location, card_text, causes, checks, made
 
-from engine.promotion.policy import PromotionDecision, Stage
+from engine.gates.shadow import ShadowEvidence
+from engine.promotion.policy import PromotionDecision, Stage, Verdict
+from engine.promotion.shadow_file import write_shadow_evidence
 from engine.promotion.stages import stage_of
-from engine.timeframes import Timeframe
+from engine.timeframes import DAY_MS, Timeframe
 from engine.tools.catalogue import own_registry
 from engine.tools.registry import ToolContext
 from trade_assets.assets.cards import card_keys
@@ -89,6 +92,49 @@ def test_what_is_not_backtested_is_refused_before_any_work(location: Location) -
     # its promotion has not been made as it is now: it stands as a candidate
     assert "needs backtested" in causes(refused)["cards__averages__validation"]
     assert {decision.stage for decision in decisions(location)} == {Stage.BACKTESTED}
+
+
+def test_a_run_in_shadow_is_judged_once_the_card_is_validated(location: Location) -> None:
+    validated(location)
+    refused = location.make("cards/averages/shadow", at="BTCUSDT|15m")
+    assert "shadow needs validated" in causes(refused)["cards__averages__shadow"]
+    # as if the evidence had been better
+    ledger = location.definitions.resources["promotion_database"].ledger()
+    decision = decisions(location)[-1]
+    ledger.append(replace(decision, decision=Verdict.PROMOTED, refused_by=None))
+    missing = location.make("cards/averages/shadow", at="BTCUSDT|15m")
+    assert "has not run in shadow" in causes(missing)["cards__averages__shadow"]
+    run = ShadowEvidence(
+        card_id="averages",
+        system_hash=decision.system_hash,
+        symbol="BTCUSDT",
+        timeframe=Timeframe.M15,
+        run_id="s1",
+        data_fingerprint="d" * 64,
+        engine_version="3",
+        start_ms=0,
+        end_ms=20 * DAY_MS,
+        closes=1920,
+        decisions_compared=1920,
+        decision_differences=1,
+        fill_differences=0,
+        fill_price_bps=0.1,
+        trades=12,
+        max_drawdown_pct=3.0,
+        net_return_pct=1.0,
+        first_difference="2026-01-05 10:15: entry_long expected",
+    )
+    write_shadow_evidence(location.settings.shadow_folder, run)
+    result = location.make("cards/averages/shadow", at="BTCUSDT|15m")
+    assert checks(result)["cards/averages/shadow", "shadow_gates", "BTCUSDT|15m"] is False
+    (event,) = result.get_asset_materialization_events()
+    shown = {name: value.value for name, value in event.materialization.metadata.items()}
+    assert (shown["stage"], shown["refused by"]) == ("shadow", "max_shadow_decision_differences")
+    assert shown["first difference"] == "2026-01-05 10:15: entry_long expected"
+    write_shadow_evidence(location.settings.shadow_folder, replace(run, decision_differences=0))
+    assert location.make("cards/averages/shadow", at="BTCUSDT|15m").success
+    newest = decisions(location)[-1]
+    assert (newest.stage, newest.promoted, newest.follows) == (Stage.SHADOW, True, 3)
 
 
 def test_nothing_makes_it_by_itself(location: Location) -> None:

@@ -19,8 +19,9 @@ from engine.backtest.prepare import prepare_history
 from engine.backtest.sweep import available_cores
 from engine.gates.base import GateResult
 from engine.idea_card.parameter_space import ParameterSpace
+from engine.promotion.ledger import PromotionLedger
 from engine.promotion.policy import PromotionDecision, Stage
-from engine.promotion.stages import standing
+from engine.promotion.stages import Standing, standing
 from engine.promotion.step_gates import Step, refuse_early
 from engine.promotion.steps import Subject, decide_validated
 from engine.promotion.validation import Validation, ValidationSettings, validate
@@ -66,9 +67,8 @@ def validation_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         partition, resources = work.partition, work.resources
         subject = Subject(card, partition.symbol, plan.system_hash)
         ledger = resources.promotion_database.ledger()
-        history_of_card = ledger.history(card.id)
-        stands = standing(history_of_card, card.id, partition.symbol, partition.timeframe, plan.system_hash)
-        refuse_early(Step(subject.where, Stage.VALIDATED, stands))
+        before = stands(ledger, subject)
+        refuse_early(Step(subject.where, Stage.VALIDATED, before))
         settings = ValidationSettings(
             windows=work.config["windows"],
             most_sets=work.config["sets"],
@@ -90,7 +90,7 @@ def validation_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         decision = decide_validated(
             subject,
             found,
-            stands,
+            before,
             settings=settings,
             data_fingerprint=history.fingerprint_with(plan.inputs()),
             decided_at_ms=now_ms,
@@ -133,6 +133,12 @@ def validation_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         description=f"Whether the result of {card.id} was luck: all evidence, and a decision. On demand.",
         kinds=("numba", "json", "duckdb"),
     )
+
+
+def stands(ledger: PromotionLedger, subject: Subject) -> Standing:
+    """Return where a card stands on a symbol by the ledger."""
+    card_id = subject.card.id
+    return standing(ledger.history(card_id), card_id, subject.symbol, subject.timeframe, subject.system_hash)
 
 
 def _evidence(found: Validation, decision: PromotionDecision) -> dict[str, Any]:
