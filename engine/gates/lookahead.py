@@ -19,7 +19,7 @@ from engine.timeframes import format_utc
 
 # Some ten seconds of work; a strategy in Python takes a hundred times as long for a bar.
 _MOST_VALUES, _MOST_VALUES_IN_PYTHON = 1_200_000_000, 12_000_000
-_CUTS, _CUTS_IN_PYTHON = 24, 8
+_CUTS, _CUTS_IN_PYTHON = 24, 4
 
 
 @dataclass(frozen=True, eq=False)
