@@ -11,6 +11,7 @@ from engine.errors import ExchangeError, OrderGone, OutcomeUnknown, RiskRefused
 from engine.exchange.trading.manager import CancelOutcome, ExchangeManager
 from engine.exchange.trading.order_ids import order_link_id
 from engine.exchange.trading.orders import (
+    ZERO,
     OrderAck,
     OrderKind,
     OrderReport,
@@ -23,7 +24,7 @@ from engine.live.journal import Journal, JournalEntry, JournalKind
 from engine.live.risk.manager import RiskManager
 from engine.live.risk.record import week_start
 from engine.live.risk.verdict import DenialCode
-from engine.live.risk.view import OrderIntent
+from engine.live.risk.view import AccountView, OrderIntent
 from engine.market_data.instruments import InstrumentRules
 
 _WAY_OUT = "`trade risk status` shows the limits and what is used of them; closing is always possible"
@@ -176,12 +177,19 @@ class HandTrader:
         self._write(JournalKind.STATE, symbol, {"leverage": leverage})
 
     def _ask(self, request: OrderRequest) -> None:
-        """Ask the risk manager about an order, by the account as it is now."""
+        """Ask the risk manager about an order: one that opens by the account as it is now, whole.
+
+        One that reduces is not kept from leaving by what cannot be read.
+        """
         now_ms = self._now_ms()
-        view = read_account_view(self._manager, (request.symbol,), self._instrument_of, now_ms)
-        if not request.reduce_only and view.wallet is not None:
-            self._risk.seed(self._manager.closed_pnl(week_start(now_ms)), view.wallet.equity, now_ms)
-        last, _ = view.last_price[request.symbol]
+        if request.reduce_only:
+            view = AccountView()
+            last = request.price or request.trigger_price or self._manager.ticker(request.symbol).last
+        else:
+            view = read_account_view(self._manager, (request.symbol,), self._instrument_of, now_ms)
+            equity = ZERO if view.wallet is None else view.wallet.equity
+            self._risk.seed(self._manager.closed_pnl(week_start(now_ms)), equity, now_ms)
+            last, _ = view.last_price[request.symbol]
         intent = OrderIntent(request, "", "", request.reduce_only, now_ms, last)
         verdict = self._risk.check(intent, view, self._now_ms())
         if verdict.allowed:

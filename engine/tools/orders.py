@@ -23,6 +23,7 @@ from engine.tools.trading import (
 )
 
 if TYPE_CHECKING:
+    from engine.exchange.trading.manager import ExchangeManager
     from engine.exchange.trading.orders import OrderRequest
 
 _PAGES = ToolCost(CostScale.SECONDS, "days x what happened on them")
@@ -109,17 +110,18 @@ def rules(asked: OfSymbol, context: ToolContext) -> dict[str, Any]:
 def place(asked: WhatToPlace, context: ToolContext) -> dict[str, Any]:
     """Place an order, if the risk manager lets it."""
     manager = account_of(context)
-    request = _request(asked, manager.ticker(asked.symbol).last, context.now_ms())
+    request = _request(asked, manager, context.now_ms())
     with by_hand(context) as trader:
         placed = trader.place(request)
     return {**whose(manager), "name": request.order_link_id, "ack": placed.ack, "order": placed.report}
 
 
-def _request(asked: WhatToPlace, last: Decimal, now_ms: int) -> OrderRequest:
+def _request(asked: WhatToPlace, manager: ExchangeManager, now_ms: int) -> OrderRequest:
     from engine.exchange.trading.orders import OrderKind, OrderRequest, OrderSide, TimeInForce
     from engine.live.by_hand import hand_name, trigger_direction
 
     trigger = asked.trigger_price
+    direction = None if trigger is None else trigger_direction(trigger, manager.ticker(asked.symbol).last)
     return OrderRequest(
         asked.symbol,
         OrderSide.BUY if asked.side == "buy" else OrderSide.SELL,
@@ -128,7 +130,7 @@ def _request(asked: WhatToPlace, last: Decimal, now_ms: int) -> OrderRequest:
         asked.name or hand_name(asked.symbol, now_ms),
         price=asked.price,
         trigger_price=trigger,
-        trigger_direction=None if trigger is None else trigger_direction(trigger, last),
+        trigger_direction=direction,
         time_in_force=TimeInForce(asked.time_in_force),
         reduce_only=asked.reduce_only,
         stop_loss=asked.stop_loss,

@@ -140,10 +140,20 @@ def test_an_order_that_never_arrived_takes_no_room_in_the_limits(run, server):
         "price": price(run, 0.97),
         "name": "first",
     }
-    server.put_in_force(FaultPlan(scripted=(Scripted(HttpStatus(403), CREATE, (1,)),)))
+    server.put_in_force(FaultPlan(scripted=(Scripted(HttpStatus(404), CREATE, (1,)),)))
     assert "ExchangeError" in run("orders.place", **order)
     server.put_in_force(NO_FAULTS)
     assert run("orders.place", **{**order, "name": "second"})["order"]["status"] == "New"
+
+
+def test_a_position_is_closed_although_nothing_else_of_the_account_can_be_read(run, server):
+    run("orders.place", symbol="BTCUSDT", side="buy", size="0.01")
+    unread = ("/v5/account/wallet-balance", "/v5/position/closed-pnl", "/v5/market/risk-limit")
+    server.put_in_force(
+        FaultPlan(scripted=tuple(Scripted(HttpStatus(404), path, tuple(range(1, 50))) for path in unread))
+    )
+    assert "ExchangeError" in run("orders.place", symbol="BTCUSDT", side="buy", size="0.01")
+    assert run("positions.close", symbol="BTCUSDT")["position"]["side"] is None
 
 
 @pytest.mark.parametrize(
