@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -15,19 +18,29 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 HTTP_PATH = "/mcp"
+_CHUNK_BYTES = 65_536
 
 
 def serve_stdio(server: Server[dict[str, Any]]) -> None:
-    """Serve whoever started this process, until its standard input ends or Ctrl-C."""
+    """Serve whoever started this process, until its standard input ends, Ctrl-C or SIGTERM."""
     import anyio
     from mcp.server.stdio import stdio_server
 
-    async def run() -> None:
-        async with stdio_server() as (incoming, outgoing):
-            await server.run(incoming, outgoing, server.create_initialization_options())
+    end_of_input = _input_that_can_be_ended()
 
-    with suppress(KeyboardInterrupt):
-        anyio.run(run)
+    async def end_by_signal() -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async for _signal in signals:
+                end_of_input()
+
+    async def run() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(end_by_signal)
+            async with stdio_server() as (incoming, outgoing):
+                await server.run(incoming, outgoing, server.create_initialization_options())
+            group.cancel_scope.cancel()
+
+    anyio.run(run)
 
 
 def serve_http(
@@ -53,8 +66,6 @@ def serve_http(
 
     listener = _listen(port)
     port = listener.getsockname()[1]
-    if on_start is not None:
-        on_start(f"http://{HOST}:{port}{HTTP_PATH}")
     config = uvicorn.Config(
         http_application(server, port),
         loop="asyncio",
@@ -64,6 +75,8 @@ def serve_http(
         timeout_graceful_shutdown=1,
     )
     with suppress(KeyboardInterrupt):
+        if on_start is not None:
+            on_start(f"http://{HOST}:{port}{HTTP_PATH}")
         uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -85,6 +98,27 @@ def http_application(server: Server[dict[str, Any]], port: int) -> Starlette:
             allowed_origins=[f"http://{name}" for name in names],
         ),
     )
+
+
+def _input_that_can_be_ended() -> Callable[[], None]:
+    """Put a pipe in place of standard input, filled from it, and return what ends that pipe.
+
+    Reading from standard input cannot be broken off; the end of a pipe can be made at any time.
+    """
+    source = os.dup(0)
+    reading, writing = os.pipe()
+    os.dup2(reading, 0)
+    os.close(reading)
+    pipe = os.fdopen(writing, "wb", buffering=0)
+
+    def fill() -> None:
+        with suppress(OSError, ValueError):  # the pipe was ended meanwhile
+            while chunk := os.read(source, _CHUNK_BYTES):
+                pipe.write(chunk)
+        pipe.close()
+
+    threading.Thread(target=fill, name="mcp-input", daemon=True).start()
+    return pipe.close
 
 
 def _listen(port: int) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -143,6 +144,35 @@ def test_an_agent_works_over_stdio(environment):
     assert call(refused)["error"]["kind"] == "ConfigurationError"
     assert call(refused)["error"]["way_out"]
     assert "Writing tools: enabled. Trading: off" in instructions
+
+
+@pytest.mark.parametrize("options", [(), ("--http", "0", "--json")])
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM, None])
+def test_a_server_ends_when_it_is_told_to(options, way, tmp_path):
+    if options and way is None:
+        pytest.skip("a server over HTTP has no input that could end")
+    process = subprocess.Popen(
+        [sys.executable, *SERVE, *options],
+        env=os.environ | {"TRADE_DATA": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT_ROOT,
+    )
+    if not options:
+        process.stdin.write(json.dumps(HANDSHAKE) + "\n")
+        process.stdin.flush()
+    assert process.stdout.readline()
+    if way is None:
+        process.stdin.close()
+    else:
+        process.send_signal(way)
+    assert process.wait(timeout=60) == (-signal.SIGTERM if options and way == signal.SIGTERM else 0)
+    assert "Traceback" not in process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+    process.stdin.close()
 
 
 def test_an_agent_works_over_http(environment):
