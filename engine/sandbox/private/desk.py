@@ -115,9 +115,10 @@ class PrivateDesk:
             market = self._give_market()
             if market is not self._market:
                 self._look_at(market)
-            while (event := self._next_event(ts_ms)) is not None:
-                self._now_ms = event.ts_ms
-                event.do(self._quotes(event.ts_ms))
+            while together := self._next_events(ts_ms):
+                self._now_ms = together[0].ts_ms
+                for event in together:
+                    event.do(self._quotes(event.ts_ms))
             self._now_ms = max(self._now_ms, ts_ms)
 
     def _look_at(self, market: Market) -> None:
@@ -129,7 +130,11 @@ class PrivateDesk:
     def _quotes(self, now_ms: int) -> Quotes:
         return Quotes(self._walks, self._instruments, now_ms)
 
-    def _next_event(self, to_ms: int) -> _Event | None:
+    def _next_events(self, to_ms: int) -> list[_Event]:
+        """Return what happens next up to `to_ms`: all of one kind that happens at one moment.
+
+        Together, because funding is due to everybody who held into its moment, whoever is looked at first.
+        """
         events = [
             event
             for key, state in self._accounts.items()
@@ -140,7 +145,9 @@ class PrivateDesk:
             for event in events_of
             if event.ts_ms <= to_ms
         ]
-        return min(events, key=lambda event: (event.ts_ms, event.rank, event.key, event.symbol), default=None)
+        first = min(((event.ts_ms, event.rank) for event in events), default=None)
+        together = [event for event in events if (event.ts_ms, event.rank) == first]
+        return sorted(together, key=lambda event: (event.key, event.symbol))
 
     def _absence_of(self, key: str, state: AccountState) -> Iterator[_Event]:
         if state.gone_since_ms is not None and state.dcp_window_s is not None:

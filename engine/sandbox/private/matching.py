@@ -8,7 +8,6 @@ one step and one moved in a thousand bring about the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 from engine.sandbox.private.account_state import AccountState
 from engine.sandbox.private.book import fill_resting, trigger
@@ -75,13 +74,13 @@ def _level_of(order: Order) -> Level | None:
 
 def _first_due(state: AccountState, symbol: str, quotes: Quotes) -> Order | Position | None:
     """Return what comes first of all that the prices of this moment reach: liquidation before orders."""
-    if not quotes.is_trading(symbol):
-        return None
     position = state.position(symbol)
     liquidation = liquidation_price_of(state, position, quotes)
-    mark = quotes.price(symbol, PriceKind.MARK)
-    if liquidation is not None and Level(liquidation, position.side is Side.SELL).is_reached(mark):
-        return position
+    mark = quotes.price_now(symbol, PriceKind.MARK)
+    if liquidation is not None and mark is not None:
+        level = Level(liquidation, position.side is Side.SELL)
+        if level.is_reached(mark):
+            return position
     due = [order for order in state.open_of(symbol) if _is_due(order, quotes)]
     by_rank = sorted(due, key=lambda order: (order.is_in_book, not order.ticket.is_tied))
     return by_rank[0] if by_rank else None
@@ -92,5 +91,5 @@ def _is_due(order: Order, quotes: Quotes) -> bool:
     if level is None or order.waits_until_ms > quotes.now_ms:
         return False
     kind = order.ticket.trigger_by if order.status is OrderStatus.UNTRIGGERED else PriceKind.LAST
-    price: Decimal = quotes.price(order.ticket.symbol, kind)
-    return level.is_reached(price)
+    price = quotes.price_now(order.ticket.symbol, kind)
+    return price is not None and level.is_reached(price)

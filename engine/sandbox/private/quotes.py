@@ -24,7 +24,11 @@ class Quotes:
 
     def is_trading(self, symbol: str) -> bool:
         """Whether the symbol has a price now: it is listed and not halted."""
-        return self.walks.price_at(symbol, PriceKind.LAST, self.now_ms) is not None
+        return self.price_now(symbol, PriceKind.LAST) is not None
+
+    def price_now(self, symbol: str, kind: PriceKind) -> Decimal | None:
+        """Return the price of this moment; None where there is none, as in a halt."""
+        return self.walks.price_at(symbol, kind, self.now_ms)
 
     def price(self, symbol: str, kind: PriceKind) -> Decimal:
         """Return the price, or the last there was before a halt."""

@@ -10,6 +10,7 @@ from sandbox_private_trader import START, Trader, flat, recorded
 from engine.errors import ConfigurationError
 from engine.sandbox.conditions import ConditionedMarket, Delisting
 from engine.sandbox.market import GeneratedMarket
+from engine.sandbox.private.private_paths import PRIVATE_PATHS
 from engine.sandbox.private.refusal import Refusal
 from engine.sandbox.private.terms import PriceKind
 from engine.sandbox.private.walk import Level, PriceWalks
@@ -139,6 +140,39 @@ def test_orders_of_two_accounts_do_not_meet(tmp_path):
     assert (second.cash, second.held(), second.executions) == (500, [], [])
     with pytest.raises(ConfigurationError, match="cannot be opened"):
         trader.desk.open_account("", "x")
+
+
+def test_everybody_who_holds_at_the_moment_of_funding_pays():
+    trader = Trader(GENERATED, NOON)
+    trader.desk.open_account("second", "hidden", balance_usdt=Decimal(5000))
+    for symbol, size in (("BTCUSDT", "0.1"), ("ETHUSDT", "1"), ("ADAUSDT", "100")):
+        trader.place("Buy", size, symbol=symbol)
+    with trader.desk.at_now() as quotes:
+        asked = {
+            "category": "linear",
+            "symbol": "BTCUSDT",
+            "side": "Sell",
+            "orderType": "Market",
+            "qty": "0.1",
+        }
+        PRIVATE_PATHS["/v5/order/create"].do(trader.desk.account("second"), asked, quotes, None)
+    trader.wait(12 * 60 + 1)
+    paid = [one for one in trader.state.executions if one.kind == "Funding"]
+    assert [(one.symbol, one.ts_ms) for one in paid] == [
+        (symbol, NOON + hours * HOUR_MS) for hours in (4, 12) for symbol in ("ADAUSDT", "BTCUSDT", "ETHUSDT")
+    ]
+    received = [one for one in trader.desk.account("second").executions if one.kind == "Funding"]
+    assert [one.fee for one in received] == [-one.fee for one in paid if one.symbol == "BTCUSDT"]
+
+
+def test_a_hole_in_the_candles_stops_orders_and_not_the_clock(tmp_path):
+    """The mark goes on, past a trigger of the mark and the liquidation price, while nothing trades."""
+    marks = [*flat(60_000, 5), (60_000, 60_000, 50_000, 50_000), *flat(50_000, 4)]
+    trader = Trader(recorded(tmp_path / "market", flat(60_000, 2), marks=marks))
+    trader.place("Buy", "0.1")
+    trader.place("Sell", "0.05", triggerPrice="59000", triggerDirection=2, triggerBy="MarkPrice")
+    trader.wait(10)
+    assert [row["execType"] for row in trader.executions()] == ["Trade", "Trade", "BustTrade"]
 
 
 def test_a_delisting_ends_what_is_held(tmp_path):
