@@ -137,10 +137,9 @@ def _draw(done: threading.Event) -> None:
 
     from engine.cli import live_tables
     from engine.cli.screen import output
-    from engine.live.run_folder import run_folders
+    from engine.live.run_folder import run_folders, runs_root
     from engine.live.status import read_status
     from engine.settings import TradeSettings
-    from engine.tools.live import runs_root
 
     root = runs_root(TradeSettings.from_environment(os.environ))
     with Live(console=output(), refresh_per_second=2, transient=True) as live:

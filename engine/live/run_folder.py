@@ -29,6 +29,7 @@ from engine.features.inputs import Stamped
 from engine.hashing import hash_of
 from engine.live.market import CandleSeries, SymbolMarket
 from engine.market_data.instruments import InstrumentRules
+from engine.settings import TradeSettings
 from engine.sim.market import FundingEvents
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
@@ -271,6 +272,11 @@ def one_runner(lock: Path) -> Iterator[None]:
             "another run trades this account",
             way_out="end it first (trade live list, trade live stop), or start all cards in one run",
         ) from None
+
+
+def runs_root(settings: TradeSettings) -> Path:
+    """Return the folder of all runs of the exchange of the settings."""
+    return settings.data_dir / settings.exchange.value / "live"
 
 
 def run_folders(root: Path) -> list[RunFolder]:

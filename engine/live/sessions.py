@@ -19,7 +19,7 @@ from engine.live.opening import OpenRun, open_account_run, open_shadow, prepare_
 from engine.live.permission import StandingOf, refuse_unpermitted, refuse_wrong_exchange
 from engine.live.risk.files import risk_manager
 from engine.live.risk.verdict import LimitUsage
-from engine.live.run_folder import RunFolder, RunMode, one_runner, run_cards
+from engine.live.run_folder import RunFolder, RunMode, one_runner, run_cards, runs_root
 from engine.live.session import AccountWatch, Session, SessionState
 from engine.live.status import StatusBoard, write_status
 from engine.redaction import Redactor
@@ -90,7 +90,7 @@ def run_session(
     if asked.mode is RunMode.LIVE and manager is not None:
         cards = run_cards(asked.plans, asked.symbols)
         refuse_unpermitted(cards, manager, standing_of, asked.confirmation)
-    root = settings.data_dir / settings.exchange.value / "live"
+    root = runs_root(settings)
     now_ms = client.server_time_ms()
     folder = prepare_folder(
         asked.mode,

@@ -23,7 +23,7 @@ from engine.live.opening import (
     open_shadow,
     prepare_folder,
 )
-from engine.live.risk.limits import RiskLimits
+from engine.live.risk.limits import RiskLimits, risk_limits_from_text
 from engine.live.risk.manager import RiskManager
 from engine.live.risk.memory import RiskMemory
 from engine.live.run_folder import RunFolder, RunMode
@@ -154,12 +154,13 @@ class AccountTrial(Trial):
         )
         return self
 
-    def trade(self, plans: Sequence[CardPlan]) -> OpenAccountRun:
+    def trade(self, plans: Sequence[CardPlan], limits: str = "") -> OpenAccountRun:
         """Open a run on the account where it was left."""
         folder = prepare_folder(
             RunMode.DEMO, plans, None, self.client, self.root, now_ms=self.clock(), history_start_ms=0
         )
-        risk = RiskManager(RiskLimits(), RiskMemory(self.root / "risk.json"))
+        allowed = risk_limits_from_text(limits, "limits") if limits else RiskLimits()
+        risk = RiskManager(allowed, RiskMemory(self.root / "risk.json"))
         return open_account_run(
             folder, plans, self.client, self.manager, risk, None, self.market, now_ms=self.clock()
         )

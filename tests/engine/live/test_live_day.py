@@ -60,13 +60,25 @@ def fault(rng):
     return Scripted(PASSING[rng.integers(len(PASSING))], path, tuple(range(1, 1 + int(rng.integers(1, 9)))))
 
 
+def held_by_the_runner():
+    """Bytes that the runner's own code has allocated; the stand-in is in the same process."""
+    snapshot = tracemalloc.take_snapshot().filter_traces(
+        [
+            tracemalloc.Filter(True, f"*/engine/{room}/*")
+            for room in ("live", "backtest", "features", "exchange/trading")
+        ]
+    )
+    return sum(statistic.size for statistic in snapshot.statistics("filename"))
+
+
 def a_day(folder, minutes, seed):
     """Run so many minutes; return the trial's findings."""
     rng = np.random.default_rng(seed)
     plan = ping()
     sizes = []
     with AccountTrial(folder, start="2025-03-01T00:00:02") as trial:
-        run = trial.trade([plan])
+        # a streak of losses is no reason to pause here: orders are what it is about
+        run = trial.trade([plan], "losses: {streak_trades: 100000, max_daily_pct: 90, max_weekly_pct: 90}")
         tracemalloc.start()
         for minute in range(minutes):
             trial.server.put_in_force(FaultPlan(scripted=(fault(rng),)))
@@ -81,7 +93,7 @@ def a_day(folder, minutes, seed):
                     work()
             if minute in (minutes // 3, minutes - 1):
                 gc.collect()
-                sizes.append(tracemalloc.get_traced_memory()[0])
+                sizes.append(held_by_the_runner())
         tracemalloc.stop()
         trial.server.put_in_force(FaultPlan())
         for _ in range(3):
@@ -137,7 +149,7 @@ def check(run, leg, orders, position, executions):
 def test_half_an_hour_with_a_fault_every_minute(tmp_path, seed):
     run, leg, orders, position, executions, _ = a_day(tmp_path, 30, seed)
     assert len(check(run, leg, orders, position, executions)) >= 29
-    assert len(orders) > 5
+    assert len(orders) > 15
 
 
 @pytest.mark.slow
@@ -146,5 +158,5 @@ def test_a_day_with_a_fault_every_minute(tmp_path):
     run, leg, orders, position, executions, (early, late) = a_day(tmp_path, 24 * 60, 3)
     assert len(check(run, leg, orders, position, executions)) >= 24 * 60 - 1
     assert len(orders) > 200
-    # what grows is the day's candles and the numbers of fills: some tens of bytes a minute
-    assert late - early < 2_000_000
+    # sixteen hours: what grows is the candles, of 100 bytes each, and what keeps fills from counting twice
+    assert late - early < 1_000_000
