@@ -30,10 +30,12 @@ from trade_assets.assets.market import (
     open_interest_assets,
 )
 from trade_assets.assets.shadow import shadow_asset
+from trade_assets.assets.shadow_performance import shadow_performance_asset
 from trade_assets.assets.sweeps import sweep_asset
 from trade_assets.assets.validation import validation_asset
 from trade_assets.freshness_sensor import freshness_sensor
 from trade_assets.io import ArtifactIOManager, Artifacts
+from trade_assets.journal_sensor import journal_sensor
 from trade_assets.partitioned import ARTIFACTS, IO_MANAGER, PartitionedAsset
 from trade_assets.partitions import Universe
 from trade_assets.resources import (
@@ -90,10 +92,11 @@ def build_defs(
         assets=[
             idea_cards_asset(settings),
             listed_symbols_asset(settings),
+            shadow_performance_asset(settings, cards),
             *(asset.definition(universe, readers_of(asset, assets)) for asset in assets),
         ],
         resources=default_resources(settings) | dict(resource_overrides or {}),
-        sensors=default_sensors(universe, cards) if sensors is None else sensors,
+        sensors=[*default_sensors(universe, cards), journal_sensor(settings)] if sensors is None else sensors,
         schedules=default_schedules(universe) if schedules is None else schedules,
         executor=executor_of(settings),
     )

@@ -29,7 +29,7 @@ def test_a_symbol_goes_from_candles_to_a_decision(location: Location):
     expected = {(asset, f"BTCUSDT|{tf}") for asset in MARKET for tf in ("1h", "15m")}
     expected |= {("cards/averages/feature_frames", f"BTCUSDT|{tf}") for tf in ("1h", "15m")}
     expected |= {(asset, "BTCUSDT|15m") for asset in branch("averages") - {"cards/averages/feature_frames"}}
-    expected |= {("idea_cards", "None"), ("listed_symbols", "None")}
+    expected |= {(asset, "None") for asset in ("idea_cards", "listed_symbols", "shadow_performance")}
     assert made(result) == expected
     decision = location.read("cards/averages/promotion", "BTCUSDT|15m")["decision"]
     assert (decision["decision"], decision["symbol"], decision["timeframe"]) == ("promoted", "BTCUSDT", "15m")

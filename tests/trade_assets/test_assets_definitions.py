@@ -15,19 +15,20 @@ from trade_assets.build import build_defs
 
 # Asset, group, what it reads, its checks (! blocks). A change of the graph is a change of this table.
 GRAPH = """
-cards/averages/backtest_results | card_averages | cards/averages/feature_frames funding_events instrument_rules | look_ahead parity schema!
+cards/averages/backtest_results | card_averages | cards/averages/feature_frames funding_events instrument_rules | look_ahead! parity! schema!
 cards/averages/feature_frames   | card_averages | healed_ohlcv | schema!
 cards/averages/gates            | card_averages | cards/averages/feature_frames funding_events instrument_rules | run_gates!
 cards/averages/metrics          | card_averages | cards/averages/backtest_results | accounts_agree!
 cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/feature_frames cards/averages/metrics raw_ohlcv | promotion_gates
 cards/averages/shadow           | card_averages | cards/averages/validation raw_ohlcv | shadow_gates
 cards/averages/validation       | card_averages | cards/averages/promotion funding_events healed_ohlcv instrument_rules raw_ohlcv | validation_gates
-funding_events                  | market        | raw_ohlcv | funding_spacing schema!
-healed_ohlcv                    | market        | raw_ohlcv | plausible_prices schema! timeframes_agree
+funding_events                  | market        | raw_ohlcv | funding_spacing! schema!
+healed_ohlcv                    | market        | raw_ohlcv | plausible_prices schema! timeframes_agree!
 idea_cards                      | cards         |           | every_card_loads
 instrument_rules                | market        | raw_ohlcv |
 listed_symbols                  | listing       |           |
 raw_ohlcv                       | market        |           | fresh no_gaps schema!
+shadow_performance              | live          |           |
 """  # noqa: E501
 
 
@@ -50,7 +51,7 @@ def test_the_graph_is_the_one_in_the_table(location: Location):
 
 def test_every_partitioned_asset_and_check_shares_one_partitions_definition(location: Location):
     graph = location.definitions.resolve_asset_graph()
-    whole = {dg.AssetKey("idea_cards"), dg.AssetKey("listed_symbols")}
+    whole = {dg.AssetKey(name) for name in ("idea_cards", "listed_symbols", "shadow_performance")}
     nodes = [graph.get(key) for key in set(graph.get_all_asset_keys()) - whole]
     checks = [graph.get_check_spec(check) for node in nodes for check in node.check_keys]
     (partitions,) = {each.partitions_def for each in (*nodes, *checks)}
@@ -79,7 +80,7 @@ def test_it_loads_without_any_usable_card(settings: TradeSettings, tmp_path: Pat
 def test_fifty_cards_load(location: Location):
     for number in range(50):
         (location.settings.cards_dir / f"card_{number}.yaml").write_text(card_text(f"card_{number}"))
-    assert len(list(location.definitions.resolve_all_asset_specs())) == 6 + 7 * 51
+    assert len(list(location.definitions.resolve_all_asset_specs())) == 7 + 7 * 51
 
 
 def test_definitions_are_new_at_each_call(settings: TradeSettings):

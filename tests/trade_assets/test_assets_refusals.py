@@ -227,7 +227,7 @@ def test_a_symbol_the_exchange_does_not_list_is_named(location: Location):
     result = location.make_all("NOSUCHUSDT")
     assert not result.success
     assert "NOSUCHUSDT" in causes(result)["raw_ohlcv"]
-    assert {key for key, _ in made(result)} == {"idea_cards", "listed_symbols"}
+    assert {key for key, _ in made(result)} == {"idea_cards", "listed_symbols", "shadow_performance"}
 
 
 def test_a_range_of_dates_without_data_is_named(settings, instance):
