@@ -11,6 +11,8 @@
 | `TRADE_CLUSTER`       | workers: none, `local:4`, or the `tcp://host:8786` of Dask | none, this process    |
 | `TRADE_SYMBOLS`       | symbols beside those the cards name, with commas; `all` | none                     |
 | `TRADE_TIMEFRAMES`    | timeframes beside those the cards name, with commas     | none                     |
+
+Keys are no settings: who trades reads them by itself (`engine.exchange.trading.environment`).
 """
 
 from __future__ import annotations

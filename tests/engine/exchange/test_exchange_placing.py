@@ -21,11 +21,13 @@ from engine.exchange.trading.orders import OrderAck, OrderKind, OrderSide, Order
 from engine.sandbox.faults import (
     EVERY_PATH,
     NO_FAULTS,
+    AcceptedThenRejected,
     DroppedConnection,
     FaultPlan,
     HtmlPage,
     HttpStatus,
     LostAnswer,
+    PartialFill,
     RetCode,
     Scripted,
     Seeded,
@@ -189,6 +191,23 @@ def test_a_batch_gives_a_verdict_for_each_order_also_when_its_answer_is_lost(cle
     assert isinstance(small, OrderRefused)
     assert isinstance(large, ExchangeError)
     assert names(clean) == {"there": 1, "a": 1, "b": 1}
+
+
+def test_an_order_that_is_taken_and_then_rejected_says_so(clean):
+    clean.server.put_in_force(script(AcceptedThenRejected(), CREATE, 1))
+    clean.manager.place(clean.market("one"))
+    report = clean.manager.order(SYMBOL, "one")
+    assert (report.status, report.filled_size, report.is_open) == (OrderStatus.REJECTED, 0, False)
+    assert report.reject_reason
+    assert clean.manager.position(SYMBOL).is_flat
+
+
+def test_an_order_that_fills_in_part_says_how_much(clean):
+    clean.server.put_in_force(script(PartialFill(0.5), CREATE, 1))
+    clean.manager.place(clean.market("one"))
+    report = clean.manager.order(SYMBOL, "one")
+    assert (report.status, report.filled_size) == (OrderStatus.CANCELLED, Decimal("0.005"))
+    assert clean.manager.position(SYMBOL).size == Decimal("0.005")
 
 
 def test_whoever_decides_the_same_at_once_makes_one_order(clean):
