@@ -9,6 +9,7 @@ the asset graph, by dagster-dask, on the same cluster. https://distributed.dask.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ def connected(cluster: Cluster, *, timeout_s: float = 10.0) -> Iterator[Client]:
     """
     import distributed
 
+    # it tells of every connection, on standard error
+    logging.getLogger("distributed").setLevel(logging.ERROR)
     try:
         distributed.get_worker()
     except ValueError:

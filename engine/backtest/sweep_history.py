@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from engine.backtest.engine import run_id_of
 from engine.backtest.history import History
 from engine.backtest.measure import evaluate_all
 from engine.backtest.prepare import prepare_history
-from engine.backtest.runner import history_from_store
 from engine.backtest.sweep_results import SetMetrics
 from engine.errors import ConfigurationError
 from engine.idea_card.card import IdeaCard
-from engine.market_data.store import HistoricalDataStore
 from engine.metrics.basic import BasicMetrics
 from engine.strategies.card_plan import CardPlan
+
+if TYPE_CHECKING:
+    from engine.market_data.store import HistoricalDataStore
 
 SWEPT_METRICS = tuple(field.name for field in fields(BasicMetrics))
 """What a sweep measures of each set."""
@@ -82,6 +84,9 @@ def sweep_from_store(
     end_ms: int | None = None,
 ) -> SweepHistory:
     """Read and heal what the sets of a card run on. Raises as `history_from_store` does."""
+    # the workers of a cluster have no store, and need not load a database
+    from engine.backtest.runner import history_from_store
+
     timeframes = card.timeframes.all_timeframes().values()
     history = history_from_store(symbol, timeframes, store, end_ms=end_ms, feature_bytes=FEATURE_BYTES)
     return SweepHistory(history, start_ms, end_ms)

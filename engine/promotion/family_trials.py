@@ -33,8 +33,8 @@ class FamilyTrials:
 
     def note(self, search: str, swept: SweepHistory, results: Sequence[SetResult]) -> None:
         """Enter the results of sets that ran over a history; what was entered before is not again."""
-        plain = ["validation", search, self._space.card.system_hash(), swept.window(self._space.card)]
-        sweep_id = hash_of([*plain, swept.history.symbol, swept.history.data_fingerprint])[:_ID_DIGITS]
+        on = [swept.history.symbol, swept.history.data_fingerprint]
+        sweep_id = hash_of([search, self._space.card.system_hash(), *on])[:_ID_DIGITS]
         searched = searched_over(self._space, swept, search=search, sweep_id=sweep_id)
         self._ledger.append(searched, results, at_ms=self._at_ms)
 

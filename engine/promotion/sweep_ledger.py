@@ -64,6 +64,8 @@ SELECT sequence, noted_at_ms, {_SEARCH_COLUMNS}, system_hash, run_id, parameters
 FROM sweep_trials
 """
 _METRICS_FROM = 2 + len(_SEARCH_COLUMNS.split(", ")) + 3
+# Of several trials of one set on one symbol the first in this order says what it came to.
+_TELLING = "end_ms - start_ms DESC, end_ms DESC, sequence DESC"
 _FEWEST_DIGITS = 6
 
 
@@ -143,9 +145,8 @@ class SweepLedger:
             In the order they were first tried. NaN for a set without a spread.
         """
         rows = self._rows(
-            """
-            SELECT first(sharpe ORDER BY end_ms - start_ms DESC, end_ms DESC, sequence DESC),
-                   first(timeframe ORDER BY end_ms - start_ms DESC, end_ms DESC, sequence DESC)
+            f"""
+            SELECT first(sharpe ORDER BY {_TELLING}), first(timeframe ORDER BY {_TELLING})
             FROM sweep_trials WHERE family = ? GROUP BY template, parameters, symbol ORDER BY min(sequence)
             """,
             [family],
@@ -159,7 +160,10 @@ class SweepLedger:
         )
 
     def best(self, family: str, *, by: str, most: int, symbol: str | None = None) -> tuple[Trial, ...]:
-        """Return the best trials of a family, the best first; those without the metric come last.
+        """Return the best sets of a family, the best first; those without the metric come last.
+
+        Each stands for its symbol once, by the trial over the longest window on the newest data: over a part
+        of it almost any set shines.
 
         Parameters
         ----------
@@ -183,6 +187,7 @@ class SweepLedger:
         return self._trials(
             f"""
             {_READ} WHERE family = ? {where}
+            QUALIFY row_number() OVER (PARTITION BY template, parameters, symbol ORDER BY {_TELLING}) = 1
             ORDER BY isfinite({by}) DESC, {by} {order}, end_ms - start_ms DESC, sequence LIMIT ?
             """,
             [*values, most],
@@ -215,11 +220,15 @@ class SweepLedger:
         return found[0]
 
     def sweeps(self, family: str | None = None) -> tuple[SweepSummary, ...]:
-        """Return every search, the newest first; of one family if it is given."""
+        """Return every search, the newest first; of one family if it is given.
+
+        The window of a search over several, as a walk-forward is, goes from the first to the last.
+        """
         where, values = ("", []) if family is None else ("WHERE family = ?", [family])
+        columns = _SEARCH_COLUMNS.replace("start_ms, end_ms", "min(start_ms), max(end_ms)")
         rows = self._rows(
             f"""
-            SELECT {_SEARCH_COLUMNS}, count(*), max(noted_at_ms), max(sharpe) FILTER (isfinite(sharpe))
+            SELECT {columns}, count(*), max(noted_at_ms), max(sharpe) FILTER (isfinite(sharpe))
             FROM sweep_trials {where} GROUP BY ALL ORDER BY max(sequence) DESC
             """,
             values,

@@ -153,6 +153,27 @@ def test_the_best_come_first_and_the_undefined_last(ledger: SweepLedger):
         names(by="luck", most=1)
 
 
+def test_each_set_is_ranked_by_its_longest_window(ledger: SweepLedger):
+    hour = 3_600_000
+    whole, part = searched(end_ms=9 * hour), searched(start_ms=hour, end_ms=3 * hour, search="walk_forward")
+    ledger.append(whole, [result("a", run="long", sharpe=1.0), result("b", run="long", sharpe=2.0)], at_ms=1)
+    ledger.append(part, [result("a", run="part", sharpe=9.0)], at_ms=2)
+    found = ledger.best("crossing", by="sharpe", most=9)
+    assert [(trial.parameters["fast"], trial.metrics["sharpe"]) for trial in found] == [
+        ("b", 2.0),
+        ("a", 1.0),
+    ]
+
+
+def test_a_search_over_several_windows_is_one(ledger: SweepLedger):
+    for number in (1, 2, 3):
+        window = searched(search="walk_forward", start_ms=number, end_ms=number + 5)
+        ledger.append(window, [result("a", run=str(number), sharpe=number)], at_ms=number)
+    [found] = ledger.sweeps()
+    assert (found.trials, found.best_sharpe, found.noted_at_ms) == (3, 3.0, 3)
+    assert (found.searched.start_ms, found.searched.end_ms) == (1, 8)
+
+
 def test_a_trial_is_found_by_the_beginning_of_its_run_id(ledger: SweepLedger):
     ledger.append(GRID, [result("a"), result("b")], at_ms=1)
     run_id = result("a").run_id
