@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.cli.screen import failure, market_notice
-from engine.cli.tables import Row, coloured, new_table, number, verdict
+from engine.cli.tables import Row, coloured, lines, new_table, number, verdict
 from engine.timeframes import format_utc
 
 
@@ -96,6 +96,8 @@ def replay(console: Console, data: Row) -> None:
     console.print(table)
     if summary["gates"]:
         _gate_worth(console, summary["gates"])
+    if data["picture"]:
+        lines(console, [("Picture", data["picture"])])
     for failed in data["failed"]:
         what = f"{failed['card']} {failed['symbol']}: {failed['error']}"
         console.print(failure(what, failed["way_out"]), soft_wrap=True)

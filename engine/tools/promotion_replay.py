@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,7 +12,7 @@ from engine.errors import ConfigurationError, TradeError
 from engine.tools.backtest import asked_window
 from engine.tools.cards import find_space
 from engine.tools.cost import CostScale, ToolCost
-from engine.tools.market import stored_market
+from engine.tools.market import MarketKind, stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_store
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from engine.promotion.replay import ReplayedDecision, ReplaySettings
     from engine.promotion.replay_summary import ReplaySummary
 
+REPLAYS_FOLDER = "replays"
+
 _TASK = "replay"
+_NAME_DIGITS = 12
 
 
 class WhatToReplay(ToolInput):
@@ -86,14 +90,39 @@ def replay_promotions(asked: WhatToReplay, context: ToolContext) -> dict[str, An
                 {"card": space.card.id, "symbol": symbol, "error": error.problem, "way_out": error.way_out}
             )
     context.progress.finish(_TASK)
+    summary = summarise(rows, seed=asked.seed)
+    plain = [_row(row) for row in rows]
     return {
         "market": stored_market(context.settings),
         "stage": asked.stage,
         "months_ahead": asked.months_ahead,
-        "rows": [_row(row) for row in rows],
-        "summary": _summary(summarise(rows, seed=asked.seed)),
+        "rows": plain,
+        "summary": _summary(summary),
+        "picture": _picture(summary, plain, asked, context) if rows else None,
         "failed": failed,
     }
+
+
+def _picture(
+    summary: ReplaySummary, rows: Sequence[Mapping[str, Any]], asked: WhatToReplay, context: ToolContext
+) -> str:
+    """Draw the months, under a name made of what was decided; return where the picture is."""
+    from upath import UPath
+
+    from engine.hashing import hash_of
+    from engine.reports.replay_picture import replay_png
+
+    cards = sorted({row["card_id"] for row in rows})
+    named = cards[0] if len(cards) == 1 else f"{len(cards)} cards"
+    is_generated = stored_market(context.settings).kind is MarketKind.GENERATED
+    generated = " (GENERATED MARKET)" if is_generated else ""
+    ahead = "the month after" if asked.months_ahead == 1 else f"{asked.months_ahead} months after"
+    title = f"{named}: promoted ({asked.stage}) next to refused, {ahead}{generated}"
+    told = hash_of([asked.months_ahead, *([row["card_id"], row["symbol"], row["digests"]] for row in rows)])
+    file = UPath(context.settings.artifacts_uri) / REPLAYS_FOLDER / f"{told[:_NAME_DIGITS]}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(replay_png(summary.months, title=title))
+    return str(file)
 
 
 def _replayed(

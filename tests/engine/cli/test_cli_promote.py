@@ -162,6 +162,8 @@ def test_promotion_replayed_on_what_is_stored(synced, cards):
     rows = synced.json("promotions", "replay", "band_reversion", "-s", "BTCUSDT")["data"]["rows"]
     assert [row["verdict"] for row in rows] == ["not judged", "refused", "refused"]
     assert [row["ahead"] is None for row in rows] == [False, False, True]
+    pictured = synced.json("promotions", "replay", "band_reversion", "-s", "BTCUSDT")["data"]["picture"]
+    assert Path(pictured).read_bytes().startswith(b"\x89PNG")
     both = synced("promotions", "replay", "band_reversion", "--all")
     assert both.exit_code == 2
     assert synced("promotions", "replay").exit_code == 2

@@ -27,6 +27,7 @@ from engine.promotion.replay import (
 )
 from engine.promotion.replay_summary import summarise
 from engine.promotion.validation import ValidationSettings
+from engine.reports.replay_picture import replay_png
 from engine.strategies.card_plan import plan_card
 from engine.timeframes import DAY_MS, HOUR_MS, Timeframe, parse_utc
 
@@ -158,6 +159,16 @@ def test_the_summary_by_hand() -> None:
     assert [month.promoted.decisions for month in found.months] == [1, 1, 0]
     # of the 2 x 3 ways to deal the verdicts, the first month right and 1.0 or 2.0 in the second do as well
     assert found.p_value == pytest.approx(2 / 6, abs=0.02)
+
+
+def test_the_picture_is_small_and_always_the_same() -> None:
+    rows = [row(month, 1.0 - month, promoted=month > 0) for month in range(3)]
+    drawn = replay_png(summarise(rows).months, title="x $1")
+    assert drawn.startswith(b"\x89PNG")
+    assert 5_000 < len(drawn) < 40_000
+    assert drawn == replay_png(summarise(rows).months, title="x $1")
+    assert drawn != replay_png(summarise(rows[:2]).months, title="x $1")
+    assert replay_png([]).startswith(b"\x89PNG")
 
 
 def test_without_both_verdicts_in_a_month_chance_says_nothing() -> None:
