@@ -44,7 +44,7 @@ class RemoteProgress:
         self._total: dict[str, int] = {}
         # of tasks that were started again; what was counted never goes down
         self._before = 0
-        self._last_s = 0.0
+        self._last_s, self._told = 0.0, -1
 
     def start(self, task: str, total: int) -> None:
         """Begin to count."""
@@ -68,11 +68,12 @@ class RemoteProgress:
             raise CallCancelled("the call was cancelled", way_out="call it again; what was stored is kept")
         now_s = time.monotonic()
         with self._lock:
-            if not at_once and now_s - self._last_s < _NOT_MORE_OFTEN_THAN_S:
+            counted = self._before + sum(self._done.values())
+            # the protocol wants each step to be further than the one before
+            if counted <= self._told or (not at_once and now_s - self._last_s < _NOT_MORE_OFTEN_THAN_S):
                 return
-            self._last_s = now_s
+            self._last_s, self._told = now_s, counted
             done, total = self._done[task], self._total[task]
             message = f"{task}: {done} of {total} {note}".rstrip()
-            counted = self._before + sum(self._done.values())
             known = self._before + sum(self._total.values())
         self._send(Step(counted, max(counted, known), message))
