@@ -17,6 +17,7 @@ from engine.live.account_book import AccountBook, Prices
 from engine.live.account_leg import AccountLeg
 from engine.live.journal import JournalKind
 from engine.live.order_desk import OrderDesk, OrderOutcome
+from engine.live.risk.verdict import DenialCode
 from engine.timeframes import DAY_MS
 
 _PRICES_EVERY_S = 10.0
@@ -52,6 +53,7 @@ class AccountKeeper:
         self._threads: list[threading.Thread] = []
         self._closed_ms: int | None = None
         self._differ_since: dict[str, int] = {}
+        self._codes: tuple[DenialCode, ...] = ()
 
     @property
     def book(self) -> AccountBook:
@@ -189,6 +191,7 @@ class AccountKeeper:
         book.in_step = not differing
         self._note_closed(now_ms)
         self._desk.risk.observe(book.view(), now_ms)
+        self._write_state(now_ms)
         self._desk.write(JournalKind.RECONCILED, self._told(differing), now_ms)
 
     def _book_missed(self, now_ms: int) -> None:
@@ -198,6 +201,15 @@ class AccountKeeper:
                 since_ms = leg.decided_until - 2 * leg.plan.card.timeframes.exec.ms
                 for told in self._desk.manager.executions(leg.symbol, since_ms=since_ms):
                     leg.on_execution(told, now_ms)
+
+    def _write_state(self, now_ms: int) -> None:
+        """Write down what begins or ceases to stand in the way of trading."""
+        reasons = self._desk.risk.reasons(now_ms)
+        codes = tuple(reason.code for reason in reasons)
+        if codes != self._codes:
+            self._codes = codes
+            state = {"trading": self._desk.risk.state(now_ms), "reasons": reasons}
+            self._desk.write(JournalKind.STATE, state, now_ms)
 
     def _note_closed(self, now_ms: int) -> None:
         since_ms = self._closed_ms if self._closed_ms is not None else now_ms - DAY_MS

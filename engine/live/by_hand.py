@@ -27,7 +27,10 @@ from engine.live.risk.verdict import DenialCode
 from engine.live.risk.view import AccountView, OrderIntent
 from engine.market_data.instruments import InstrumentRules
 
-_WAY_OUT = "`trade risk status` shows the limits and what is used of them; closing is always possible"
+_WAY_OUT = (
+    "`trade risk status` shows the limits and what is used of them; closing passes unless a person has "
+    "halted everything, and `trade risk panic` then too"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,12 +104,13 @@ def press_panic(asked: WhyPanic, context: ToolContext) -> dict[str, Any]:
     from engine.live.notifications.following import followed
     from engine.live.notifications.notifier import Notifier
     from engine.live.risk.panic import panic
+    from engine.live.risk.verdict import DenialCode
 
     risk = _manager_for_stopping(context)
     try:
         manager = account_of(context)
     except ConfigurationError as error:
-        risk.halt(f"panic: {asked.reason}", context.now_ms())
+        risk.halt(asked.reason, context.now_ms(), code=DenialCode.PANIC)
         raise ConfigurationError(
             f"trading is halted, but nothing could be closed: {error.problem}", way_out=error.way_out
         ) from error

@@ -66,6 +66,8 @@ def notification_of(entry: JournalEntry) -> Notification | None:
         case JournalKind.STATE if data.get("panic") == "ended":
             flat = data.get("is_flat") is True
             told = Severity.ALARM, "panic ended", "flat" if flat else "NOT known to be flat: look at once"
+        case JournalKind.STATE if "trading" in data:
+            return None  # told by the risk manager itself, in any process: `notification_of_reason`
         case JournalKind.STATE:
             told = Severity.NOTE, "state", ", ".join(f"{key} {value}" for key, value in data.items())
         case _:

@@ -89,8 +89,8 @@ class LossLimits(CardPart):
     max_weekly_pct: SharePct = 6
     """Of the equity on Monday 00:00 UTC. Reached, only reducing orders pass until the next Monday."""
     max_drawdown_pct: SharePct = 15
-    """From the highest equity ever seen: the circuit breaker. Reached, all is halted until a person resumes;
-    a strategy that loses so much is not the one that was promoted."""
+    """From the highest equity ever seen: the circuit breaker. Reached, only reducing orders pass until a
+    person resumes: a strategy that loses so much is not the one that was promoted."""
     streak_trades: PositiveCount = 5
     """So many losing trades in a row begin a pause."""
     streak_pause_minutes: Count = 240

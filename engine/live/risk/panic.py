@@ -54,7 +54,7 @@ class PanicReport:
     positions, orders : tuple, or None
         What is left; None if the exchange could not be asked at the end.
     problems : tuple of str
-        What went wrong on the way, each said once.
+        What went wrong on the way: of each step the last.
     """
 
     is_flat: bool
@@ -72,7 +72,8 @@ class _Progress:
     rounds: int = 0
     cancelled: set[str] = field(default_factory=set)
     sent: list[str] = field(default_factory=list)
-    problems: dict[str, None] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    """The last one of each step: an exchange that is gone says so each time in other words."""
 
 
 def panic(
@@ -130,7 +131,7 @@ def panic(
         tuple(done.sent),
         None if seen is None else seen[0],
         None if seen is None else seen[1],
-        tuple(done.problems),
+        tuple(f"{step}: {problem}" for step, problem in done.problems.items()),
     )
     ended = {"panic": "ended", "is_flat": is_flat, "sent": report.sent, "problems": report.problems}
     _write(journal, JournalKind.STATE, timing.epoch_ms(), done, ended)
@@ -139,9 +140,9 @@ def panic(
 
 def _halt(risk: RiskManager, reason: str, now_ms: int, done: _Progress) -> bool:
     try:
-        risk.halt(f"panic: {reason}", now_ms, code=DenialCode.PANIC)
+        risk.halt(reason, now_ms, code=DenialCode.PANIC)
     except DataError as error:
-        done.problems[f"trading could not be halted: {error.problem}"] = None
+        done.problems["halting"] = error.problem
         return False
     return True
 
@@ -150,14 +151,14 @@ def _cancel(manager: ExchangeManager, done: _Progress) -> None:
     try:
         done.cancelled.update(manager.cancel_all())
     except ExchangeError as error:
-        done.problems[f"cancelling: {error.problem}"] = None
+        done.problems["cancelling"] = error.problem
 
 
 def _positions(manager: ExchangeManager, done: _Progress) -> tuple[PositionReport, ...] | None:
     try:
         return tuple(position for position in manager.positions() if not position.is_flat)
     except ExchangeError as error:
-        done.problems[f"reading the positions: {error.problem}"] = None
+        done.problems["reading the positions"] = error.problem
         return None
 
 
@@ -168,7 +169,7 @@ def _look(
     try:
         orders = tuple(order for order in manager.open_orders() if order.is_open)
     except ExchangeError as error:
-        done.problems[f"reading the orders: {error.problem}"] = None
+        done.problems["reading the orders"] = error.problem
         return None
     positions = _positions(manager, done)
     return None if positions is None else (positions, orders)
@@ -201,7 +202,7 @@ def _close(
         intent = OrderIntent(request, "", "", True, now_ms, position.mark_price or Decimal(1))
         verdict = risk.check(intent, AccountView(), now_ms, is_panic=True)
         if not verdict.allowed:
-            done.problems[f"closing {position.symbol}: {verdict.message}"] = None
+            done.problems[f"closing {position.symbol}"] = verdict.message
             continue
         _write(
             journal, JournalKind.ORDER, now_ms, done, {"phase": "sending", "request": request}, request.symbol
@@ -209,7 +210,7 @@ def _close(
         try:
             done.sent.append(manager.place(request).order_link_id)
         except TradeError as error:
-            done.problems[f"closing {position.symbol}: {error.problem}"] = None
+            done.problems[f"closing {position.symbol}"] = error.problem
 
 
 def _parts(
@@ -218,7 +219,7 @@ def _parts(
     try:
         yield from manager.closing(position, whole)
     except ExchangeError as error:
-        done.problems[f"the rules of {position.symbol}: {error.problem}"] = None
+        done.problems[f"reading the rules of {position.symbol}"] = error.problem
 
 
 def _write(
@@ -235,4 +236,4 @@ def _write(
     try:
         journal.append(JournalEntry(now_ms, kind, "", symbol, data))
     except DataError as error:
-        done.problems[error.problem] = None
+        done.problems["writing down"] = error.problem

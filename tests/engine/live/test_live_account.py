@@ -222,3 +222,16 @@ def test_live_needs_the_stage_the_arming_and_the_phrase(trial):
     with pytest.raises(ConfigurationError, match="confirmed"):
         refuse_unpermitted(cards, trial.manager, lambda *_: stands, "yes")
     refuse_unpermitted(cards, trial.manager, lambda *_: stands, "trade ping live")
+
+
+def test_what_stops_trading_is_written_down_when_it_begins_and_ends(trial):
+    with trial.trade([ping()]) as run:
+        trial.step(run)
+        run.desk.risk.halt("look", trial.clock())
+        trial.step(run)
+        trial.step(run)
+        run.desk.risk.resume("resume trading", trial.clock())
+        trial.step(run)
+        states = lines(run, JournalKind.STATE)
+        assert [state["trading"] for state in states] == ["halted", "active"]
+        assert states[0]["reasons"][0]["code"] == "manual_halt"
