@@ -150,6 +150,8 @@ def _stage(console: Console, stage: Row) -> None:
         )
     )
     _gates(console, stage["gates"])
+    if first := stage.get("evidence", {}).get("first_difference"):
+        console.print(Text(f"First difference from the backtest: {first}"), soft_wrap=True)
     if stage["changes"]:
         console.print(Text("Changed since the decision before:", style="dim"))
         for change in stage["changes"]:

@@ -86,6 +86,16 @@ def test_the_digest_leaves_out_the_time_and_nothing_else():
     assert dataclasses.replace(made, data_fingerprint="e" * 64).digest() != made.digest()
 
 
+def test_what_a_decision_has_nothing_to_say_about_is_left_out_so_that_old_rows_keep_their_hash():
+    assert set(decision().to_plain()) == {
+        "card_id", "card_version", "system_hash", "symbol", "timeframe", "run_id", "data_fingerprint",
+        "engine_version", "stage", "decision", "refused_by", "gates", "decided_at_ms",
+    }  # fmt: skip
+    more = dataclasses.replace(decision(), lowers=True, follows=3, reason="why", evidence={"paths": 9})
+    assert set(more.to_plain()) - set(decision().to_plain()) == {"lowers", "follows", "reason", "evidence"}
+    assert PromotionDecision.from_plain(json.loads(json.dumps(more.to_plain()))) == more
+
+
 def test_a_decision_survives_json():
     made = decision(sharpe=None)
     assert PromotionDecision.from_plain(json.loads(json.dumps(made.to_plain(), allow_nan=False))) == made
