@@ -187,7 +187,8 @@ class HandTrader:
         now_ms = self._now_ms()
         if request.reduce_only:
             view = AccountView()
-            last = request.price or request.trigger_price or self._manager.ticker(request.symbol).last
+            last = request.price or request.trigger_price
+            last = last or self._manager.position(request.symbol).mark_price
         else:
             view = read_account_view(self._manager, (request.symbol,), self._instrument_of, now_ms)
             equity = ZERO if view.wallet is None else view.wallet.equity

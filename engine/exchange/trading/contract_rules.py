@@ -6,18 +6,21 @@ against the trader. Here they are exact, for what leaves for the exchange.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 
-from engine.errors import ExchangeError, OrderRefused, SymbolNotListed
+from engine.errors import ExchangeError, ExchangeUnavailable, OrderRefused, SymbolNotListed
 from engine.exchange.facts import TRADING, describe_contract, is_usdt_perpetual
 from engine.exchange.instruments_info import find_instrument
 from engine.exchange.session import BybitSession
 from engine.exchange.trading.order_ids import is_order_link_id
 from engine.exchange.trading.orders import OrderKind, OrderRequest, OrderSide
+
+_LOG = logging.getLogger(__name__)
 
 # Bybit changes the largest order sizes twice a month, and tick sizes now and then.
 RULES_AGE_S = 3_600.0
@@ -172,19 +175,32 @@ class RulesBook:
         self._known: dict[str, tuple[float, ContractRules]] = {}
 
     def __call__(self, symbol: str) -> ContractRules:
-        """Return the rules of `symbol`.
+        """Return the rules of `symbol`; those known if they are old and the exchange is out of reach.
 
         Raises
         ------
         SymbolNotListed
             If the exchange does not know it, or as something else than a USDT perpetual.
         ExchangeError
-            If it cannot be asked.
+            If it cannot be asked, and never could.
         """
         with self._lock:
             known = self._known.get(symbol)
         if known is not None and self._monotonic_s() - known[0] < RULES_AGE_S:
             return known[1]
+        try:
+            rules = self._asked(symbol)
+        except ExchangeUnavailable as error:
+            if known is None:
+                raise
+            # an order that closes must not wait for rules that were so an hour ago and hardly ever change
+            _LOG.warning("the rules of %s are those of more than an hour ago: %s", symbol, error.problem)
+            return known[1]
+        with self._lock:
+            self._known[symbol] = (self._monotonic_s(), rules)
+        return rules
+
+    def _asked(self, symbol: str) -> ContractRules:
         row = find_instrument(self._session, symbol)
         if row is None:
             raise SymbolNotListed(
@@ -196,7 +212,4 @@ class RulesBook:
                 f"{symbol} is {describe_contract(row)}, not a USDT perpetual",
                 way_out="only perpetuals that settle in USDT are supported, for example BTCUSDT",
             )
-        rules = contract_rules(row)
-        with self._lock:
-            self._known[symbol] = (self._monotonic_s(), rules)
-        return rules
+        return contract_rules(row)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # never will.
 RECV_WINDOW_MS = 5_000
 
+# A little longer than that: whether an order was taken is decided by then, and can be looked up.
+TIMEOUT_S = 6.0
+
 # After so many failures in a row requests wait; shortly, for it may be a position that is to be closed.
 _FAILURES = 8
 _REST_S = 3.0
@@ -80,7 +83,7 @@ class SignedSession(BybitSession):
         credentials: ApiCredentials,
         *,
         limits: EndpointLimits | None = None,
-        timeout_s: float = 10.0,
+        timeout_s: float = TIMEOUT_S,
         breaker: CircuitBreaker | None = None,
         timing: Timing | None = None,
     ) -> None:

@@ -9,12 +9,14 @@ from exchange_accounts import NOW, SYMBOL, floor
 from engine.errors import (
     ConfigurationError,
     ExchangeError,
+    ExchangeUnavailable,
     OrderGone,
     OrderRefused,
     OutcomeUnknown,
     SymbolNotListed,
 )
 from engine.exchange.trading.account_records import MarginMode
+from engine.exchange.trading.contract_rules import RULES_AGE_S
 from engine.exchange.trading.environment import TradingEnvironment
 from engine.exchange.trading.manager import CancelOutcome, ExchangeManager
 from engine.exchange.trading.orders import (
@@ -30,6 +32,7 @@ from engine.sandbox.faults import (
     DisorderedRows,
     DuplicateRows,
     FaultPlan,
+    HttpStatus,
     LostAnswer,
     RetCode,
     Scripted,
@@ -221,6 +224,18 @@ def test_prices_and_rules_are_those_of_the_symbol(traded):
     assert traded.manager.fee_rates(SYMBOL).taker == Decimal("0.00055")
     with pytest.raises(SymbolNotListed):
         traded.manager.instrument("NOSUCHUSDT")
+
+
+def test_old_rules_do_for_an_order_when_the_exchange_does_not_tell_new_ones(traded):
+    known = traded.manager.instrument(SYMBOL)
+    path = "/v5/market/instruments-info"
+    traded.waits.now_s += RULES_AGE_S + 1
+    asked = traded.server.log.counts()[path]
+    traded.server.put_in_force(FaultPlan(seeded=(Seeded(HttpStatus(503), 1.0, path),)))
+    assert traded.manager.instrument(SYMBOL) == known
+    assert traded.server.log.counts()[path] > asked
+    with pytest.raises(ExchangeUnavailable):
+        traded.manager.instrument("ETHUSDT")
 
 
 def test_an_order_is_named_in_one_way(traded):
