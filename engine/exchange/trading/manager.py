@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from enum import Enum
+from itertools import batched
 
 from engine.errors import (
     ConfigurationError,
@@ -25,7 +26,7 @@ from engine.exchange.trading.orders import (
     OrderRequest,
     PositionReport,
 )
-from engine.exchange.trading.placing import OrderPlacer, Verdict
+from engine.exchange.trading.placing import BATCH, OrderPlacer, Verdict, listed
 from engine.exchange.trading.prices import Ticker, tickers
 from engine.exchange.trading.signed_session import SignedSession
 
@@ -176,6 +177,40 @@ class ExchangeManager(AccountKeeper):
         except OrderGone:
             return CancelOutcome.NOT_OPEN
         return CancelOutcome.ACCEPTED
+
+    def cancel_batch(self, orders: Sequence[tuple[str, str]]) -> tuple[CancelOutcome | ExchangeError, ...]:
+        """Cancel several orders, up to ten in one request; return what became of each, in their order.
+
+        Parameters
+        ----------
+        orders : sequence of (str, str)
+            Symbol and name (order link id) of each.
+        """
+        outcomes: list[CancelOutcome | ExchangeError] = []
+        for part in batched(orders, BATCH):
+            outcomes += self._cancel_part(part)
+        return tuple(outcomes)
+
+    def _cancel_part(self, orders: Sequence[tuple[str, str]]) -> list[CancelOutcome | ExchangeError]:
+        rows = [{"symbol": symbol, "orderLinkId": name} for symbol, name in orders]
+        try:
+            answer = self.session.change(
+                "cancel_batch_order", {"category": LINEAR, "request": rows}, orders=len(rows)
+            )
+        except ExchangeError as error:
+            return [error] * len(rows)
+        codes = [said.get("code") for said in listed(answer.get("retExtInfo"))]
+        if len(codes) != len(rows):
+            codes = [None] * len(rows)
+        return [self._cancelled(*order, code) for order, code in zip(orders, codes, strict=True)]
+
+    def _cancelled(self, symbol: str, name: str, code: object) -> CancelOutcome | ExchangeError:
+        if code == 0:
+            return CancelOutcome.ACCEPTED
+        try:
+            return self.cancel(symbol, order_link_id=name)  # which tells the one refusal from the other
+        except ExchangeError as error:
+            return error
 
     def cancel_all(self, symbol: str | None = None, *, brackets: bool = False) -> tuple[str, ...]:
         """Cancel open orders of a symbol, or of the account; return the exchange's names of them.

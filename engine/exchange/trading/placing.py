@@ -148,7 +148,7 @@ class OrderPlacer:
             return [self._verdict(request) for request in requests]
         except ExchangeError as error:
             return [error] * len(requests)
-        rows, words = _listed(answer["result"]), _listed(answer.get("retExtInfo"))
+        rows, words = listed(answer["result"]), listed(answer.get("retExtInfo"))
         if not len(rows) == len(words) == len(requests):
             return [self._verdict(request) for request in requests]
         return [
@@ -231,6 +231,7 @@ def _there(report: OrderReport) -> OrderAck:
     return OrderAck(report.symbol, report.order_id, report.order_link_id, was_there=True)
 
 
-def _listed(section: object) -> list[dict[str, Any]]:
+def listed(section: object) -> list[dict[str, Any]]:
+    """Return the objects of the list in a part of an answer; none if it has no list."""
     rows = section.get("list") if isinstance(section, dict) else None
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

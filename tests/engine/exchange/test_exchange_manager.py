@@ -105,6 +105,25 @@ def test_limit_and_conditional_orders_rest_and_are_amended_and_cancelled(traded)
         manager.amend(SYMBOL, order_link_id="limit", price=traded.price(0.9))
 
 
+@pytest.mark.parametrize("fault", [None, LostAnswer(0.0), RetCode(10006), HttpStatus(503)], ids=repr)
+def test_a_batch_of_orders_is_cancelled_with_an_outcome_for_each(traded, fault):
+    manager = traded.manager
+    manager.place_batch([traded.limit(f"n{number}", 0.9) for number in range(12)])
+    manager.cancel(SYMBOL, order_link_id="n3")
+    if fault is not None:
+        script = Scripted(fault, "/v5/order/cancel-batch", (1,))
+        traded.server.put_in_force(FaultPlan(scripted=(script,)))
+    outcomes = manager.cancel_batch([(SYMBOL, f"n{number}") for number in range(12)])
+    gone = {place for place, outcome in enumerate(outcomes) if outcome is CancelOutcome.NOT_OPEN}
+    assert set(outcomes) == {CancelOutcome.ACCEPTED, CancelOutcome.NOT_OPEN}
+    assert 3 in gone
+    if not isinstance(
+        fault, LostAnswer
+    ):  # then the first ten were gone already when they were asked for again
+        assert gone == {3}
+    assert manager.open_orders() == ()
+
+
 def test_a_post_only_order_that_would_take_is_cancelled_and_says_why(traded):
     crossing = replace(traded.limit("post", 1.01), time_in_force=TimeInForce.POST_ONLY)
     traded.manager.place(crossing)
