@@ -6,6 +6,7 @@
     POST /sandbox/clock    {"step_ms": 60000} or {"set": "2025-07-01T12:00"} or {"speed": 60}
     GET  /sandbox/accounts
     POST /sandbox/accounts {"key": "second", "secret": "hidden", "balance_usdt": "500"}
+                           also "margin_mode": "REGULAR_MARGIN", in which real accounts start
     POST /sandbox/signing  {"offset_ms": -3000}: the clock that judges signed requests runs so far ahead
     GET  /sandbox/faults
     PUT  /sandbox/faults   a plan, in the form of `fault_plan_file`; {} ends all faults

@@ -10,6 +10,7 @@ from engine.errors import ConfigurationError
 from engine.sandbox.private.account_state import STARTING_BALANCE_USDT
 from engine.sandbox.private.desk import PrivateDesk
 from engine.sandbox.private.rows import text
+from engine.sandbox.private.terms import MarginMode
 
 Plain = dict[str, Any]
 
@@ -41,13 +42,22 @@ def open_account(desk: PrivateDesk, plain: object) -> Plain:
         If they describe none.
     """
     match plain:
-        case {"key": str(key), "secret": str(secret), **rest} if set(rest) <= {"balance_usdt"}:
-            desk.open_account(key, secret, balance_usdt=_balance(rest))
+        case {"key": str(key), "secret": str(secret), **rest} if set(rest) <= {"balance_usdt", "margin_mode"}:
+            desk.open_account(key, secret, balance_usdt=_balance(rest), margin_mode=_mode(rest))
             return accounts_shown(desk)
     raise ConfigurationError(
         "the body describes no account",
-        way_out='send {"key": "second", "secret": "hidden", "balance_usdt": "500"}, the balance if you like',
+        way_out='send {"key": "second", "secret": "hidden"}, and "balance_usdt": "500" if you like',
     )
+
+
+def _mode(rest: Mapping[Any, Any]) -> MarginMode:
+    asked = rest.get("margin_mode", MarginMode.ISOLATED)
+    try:
+        return MarginMode(asked)
+    except ValueError:
+        modes = ", ".join(MarginMode)
+        raise ConfigurationError(f"margin_mode is {asked!r}", way_out=f"give one of {modes}") from None
 
 
 def _balance(rest: Mapping[Any, Any]) -> Decimal:

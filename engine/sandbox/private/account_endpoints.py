@@ -16,10 +16,12 @@ from engine.sandbox.private.quotes import Quotes
 from engine.sandbox.private.records import Execution
 from engine.sandbox.private.refusal import Refusal, parameter_error
 from engine.sandbox.private.rows import execution_row, position_row, text, wallet_row
+from engine.sandbox.private.terms import MarginMode
 from engine.sandbox.private.tickets import (
     Parameters,
     read_bracket,
     read_symbol,
+    read_word,
     refuse_position_index,
 )
 from engine.timeframes import DAY_MS
@@ -122,7 +124,7 @@ def wallet(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answe
 def information(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:  # noqa: ARG001
     """Return how the account is set up."""
     return {
-        "marginMode": state.margin_mode,
+        "marginMode": state.margin_mode.value,
         "updatedTime": str(state.mode_updated_ms),
         "unifiedMarginStatus": 5,
         "dcpStatus": "OFF" if state.dcp_window_s is None else "ON",
@@ -154,12 +156,10 @@ def protection_set(state: AccountState, parameters: Parameters, quotes: Quotes) 
 
 def margin_mode(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:
     """Set the margin mode of the account: the sandbox reckons in isolated margin only."""
-    mode = str(parameters.get("setMarginMode", ""))
-    if mode not in ("ISOLATED_MARGIN", "REGULAR_MARGIN", "PORTFOLIO_MARGIN"):
-        raise parameter_error("params error: setMarginMode is invalid")
-    if mode == state.margin_mode:
+    mode = read_word(MarginMode, parameters, "setMarginMode", "params error: setMarginMode is invalid")
+    if mode is state.margin_mode:
         raise Refusal(110026, "Cross/isolated margin mode is not modified")
-    if mode != "ISOLATED_MARGIN" or state.held() or state.open_orders:
+    if mode is not MarginMode.ISOLATED or state.held() or state.open_orders:
         raise Refusal(3400045, "Set margin mode failed")
     state.margin_mode, state.mode_updated_ms = mode, quotes.now_ms
     return {"reasons": []}

@@ -16,7 +16,7 @@ from engine.sandbox.private.accounting import ZERO
 from engine.sandbox.private.order import Order
 from engine.sandbox.private.position import Position
 from engine.sandbox.private.records import ClosedPosition, Execution
-from engine.sandbox.private.terms import OrderStatus, Side, Topic
+from engine.sandbox.private.terms import MarginMode, OrderStatus, Side, Topic
 
 STARTING_BALANCE_USDT = Decimal(10_000)
 _PUSHES_KEPT = 4_000
@@ -50,8 +50,8 @@ class AccountState:
         The API key it is reached by.
     cash : Decimal
         The wallet balance in USDT.
-    margin_mode : str
-        Bybit's word; the sandbox reckons in isolated margin only.
+    margin_mode : MarginMode
+        The sandbox reckons in isolated margin only, and takes no order in another.
     dcp_window_s : int, optional
         After so many seconds without a watched private connection the orders are cancelled.
     watched_connections : int
@@ -64,7 +64,7 @@ class AccountState:
     user_id: int
     cash: Decimal = STARTING_BALANCE_USDT
     rates: FeeRates = FeeRates()
-    margin_mode: str = "ISOLATED_MARGIN"
+    margin_mode: MarginMode = MarginMode.ISOLATED
     mode_updated_ms: int = 0
     dcp_window_s: int | None = None
     watched_connections: int = 0

@@ -17,6 +17,7 @@ from engine.sandbox.private.telling import tell_order, tell_position
 from engine.sandbox.private.terms import (
     CancelType,
     CreateType,
+    MarginMode,
     OrderStatus,
     OrderType,
     PriceKind,
@@ -40,6 +41,8 @@ def place(state: AccountState, ticket: Ticket, quotes: Quotes, spoil: HttpFault 
     Refusal
         If the account cannot have it.
     """
+    if state.margin_mode is not MarginMode.ISOLATED:
+        raise Refusal(10001, "params error: the sandbox takes orders in ISOLATED_MARGIN only")
     if ticket.link_id and ticket.link_id in state.by_link:
         raise Refusal(110072, "OrderLinkedID is duplicate")
     ticket = _reducible(state, ticket)

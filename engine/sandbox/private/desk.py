@@ -16,6 +16,7 @@ from engine.sandbox.private.ending import cancel_for_absence, settle_delisted
 from engine.sandbox.private.executing import pay_funding
 from engine.sandbox.private.matching import next_event, settle_moment, symbols_at_work
 from engine.sandbox.private.quotes import Quotes
+from engine.sandbox.private.terms import MarginMode
 from engine.sandbox.private.walk import PriceWalks
 from engine.sandbox.protocol import Market, RowWindow
 from engine.timeframes import DAY_MS
@@ -58,9 +59,16 @@ class PrivateDesk:
         self.open_account(DEFAULT_KEY, DEFAULT_SECRET)
 
     def open_account(
-        self, key: str, secret: str, *, balance_usdt: Decimal = STARTING_BALANCE_USDT
+        self,
+        key: str,
+        secret: str,
+        *,
+        balance_usdt: Decimal = STARTING_BALANCE_USDT,
+        margin_mode: MarginMode = MarginMode.ISOLATED,
     ) -> AccountState:
         """Open an account, or open it anew: nothing of a former one of that key is left.
+
+        A real account starts in cross margin; one that does here takes no order until it is switched.
 
         Raises
         ------
@@ -76,7 +84,7 @@ class PrivateDesk:
             known = self._accounts.get(key)
             user_id = known.user_id if known else _FIRST_USER_ID + len(self._accounts)
             self._secrets[key] = secret
-            self._accounts[key] = AccountState(key, user_id, cash=balance_usdt)
+            self._accounts[key] = AccountState(key, user_id, cash=balance_usdt, margin_mode=margin_mode)
             return self._accounts[key]
 
     def watch(self, key: str, connections: int) -> None:

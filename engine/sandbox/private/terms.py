@@ -126,6 +126,14 @@ class ExecutionType(StrEnum):
     SETTLE = "Settle"
 
 
+class MarginMode(StrEnum):
+    """How the margin of an account is reckoned."""
+
+    ISOLATED = "ISOLATED_MARGIN"
+    CROSS = "REGULAR_MARGIN"
+    PORTFOLIO = "PORTFOLIO_MARGIN"
+
+
 class Topic(StrEnum):
     """The topics of the private stream."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from typing import Any
 
 from engine.sandbox.catalogue import Instrument, InstrumentStatus
@@ -212,9 +213,7 @@ def read_size(parameters: Parameters, instrument: Instrument, kind: OrderType, *
     return size
 
 
-def read_word[Word: (Side, OrderType, TimeInForce, PriceKind)](
-    words: type[Word], parameters: Parameters, name: str, message: str
-) -> Word:
+def read_word[Word: StrEnum](words: type[Word], parameters: Parameters, name: str, message: str) -> Word:
     """Return the word a parameter says."""
     try:
         return words(str(parameters.get(name, "")))

@@ -292,6 +292,8 @@ def test_the_clock_and_the_accounts_are_moved_from_outside(server, session):
         {},
         {"key": "x"},
         {"key": "x", "secret": "y", "balance_usdt": "much"},
+        {"key": "x", "secret": "y", "margin_mode": "loose"},
+        {"key": "x", "secret": "y", "colour": "red"},
         {"key": "", "secret": ""},
     ):
         assert requests.post(f"{url}/accounts", json=body, timeout=5).status_code == 400

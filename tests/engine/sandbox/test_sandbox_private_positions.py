@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 from sandbox_private_trader import START, Trader, flat, recorded
 
+from engine.sandbox.private.terms import MarginMode
 from engine.timeframes import HOUR_MS
 
 UP_AND_DOWN = [(60_000, 60_600, 59_400, 59_400)]  # up to 60,600 at 20 s, down to 59,400 at 40 s
@@ -234,6 +235,16 @@ def test_lists_come_in_pages_and_windows(trader):
     assert trader.refused("order/history", limit="0")[0] == 10001
     assert trader.refused("execution/list", cursor="nonsense")[0] == 10001
     assert trader.ask("execution/list", startTime=str(START - HOUR_MS), endTime=str(START - 1))["list"] == []
+
+
+def test_an_account_in_cross_margin_takes_no_order_until_it_is_switched(trader):
+    trader.state = trader.desk.open_account("new", "secret", margin_mode=MarginMode.CROSS)
+    order = {"side": "Buy", "qty": "0.1", "orderType": "Market"}
+    assert trader.refused("order/create", **order)[0] == 10001
+    assert trader.ask("account/info")["marginMode"] == "REGULAR_MARGIN"
+    trader.ask("account/set-margin-mode", setMarginMode="ISOLATED_MARGIN")
+    assert trader.ask("account/info")["marginMode"] == "ISOLATED_MARGIN"
+    trader.ask("order/create", **order)
 
 
 def test_the_margin_mode_and_the_position_mode_are_the_sandbox_s_only_ones(trader):
