@@ -22,6 +22,7 @@ HEAVY = (
     "dagster",
     "duckdb",
     "matplotlib",
+    "mcp",
     "numba",
     "pandas",
     "pandas_ta",
