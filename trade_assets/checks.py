@@ -38,6 +38,9 @@ LOOK_AHEAD = "look_ahead"
 PARITY = "parity"
 RUN_GATES = "run_gates"
 
+REFUSING = frozenset({TIMEFRAMES_AGREE, FUNDING_SPACING, LOOK_AHEAD, PARITY})
+"""Notes of gates that are errors: one that fails refuses its partition as the gate of the asset does."""
+
 _DESCRIPTIONS = {
     SCHEMA: "It holds to its pandera schema. What does not is refused before it is written.",
     ACCOUNTS_AGREE: "What the trades made, one by one, is what the account shows at the end.",
@@ -53,6 +56,20 @@ _DESCRIPTIONS = {
     SHADOW_GATES: "The run in shadow did what a backtest over the same candles does. A refusal is an answer.",
     VALIDATION_GATES: "The evidence says that the result was not luck. A refusal is an answer, too.",
 }
+
+
+class CheckRefused(GateRefused):
+    """A check other than the gate of its asset refused what was made.
+
+    Parameters
+    ----------
+    check : str
+        Its name.
+    """
+
+    def __init__(self, check: str, problem: str, *, way_out: str) -> None:
+        self.check = check
+        super().__init__(f"{check}: {problem}", way_out=way_out)
 
 
 @dataclass(frozen=True)
@@ -82,10 +99,12 @@ def check_specs(
 ) -> list[dg.AssetCheckSpec]:
     """Return the specs of an asset's checks: the gate, which blocks what is downstream, and the notes.
 
+    Of these the ones that refuse block as well.
+
     Each has the partitions definition: a check without one is stored for no partition.
     """
     named = [(gate, True)] if gate else []
-    named += [(note, False) for note in notes]
+    named += [(note, note in REFUSING) for note in notes]
     return [
         dg.AssetCheckSpec(
             name,
@@ -103,14 +122,14 @@ def verdict_of(check: str, results: Sequence[GateResult], *, way_out: str) -> Ch
 
     Raises
     ------
-    GateRefused
+    CheckRefused
         If one of them blocks; with every violation.
     """
     found = [violation for result in results for violation in result.violations]
     said = "; ".join(result.summary for result in results)
     if any(result.blocks for result in results):
         places = "\n".join(f"  {violation}" for violation in found)
-        raise GateRefused(f"{check}: {said}\n{places}", way_out=way_out)
+        raise CheckRefused(check, f"{said}\n{places}", way_out=way_out)
     rows: list[dict[str, str | int | float | bool | None]] = [
         {"where": each.where, "what": each.what, "how much": each.how_much, "what to do": each.remedy}
         for each in found

@@ -22,6 +22,7 @@ from engine.timeframes import Timeframe
 from trade_assets.artifacts import Address
 from trade_assets.checks import (
     SCHEMA,
+    CheckRefused,
     CheckVerdict,
     check_specs,
     evaluation,
@@ -167,7 +168,7 @@ class PartitionedAsset:
         if failures or context.retry_number:
             note_not_made(context.instance, context.run.run_id, "/".join(self.key), failures)
         if failures and not products:
-            yield from self._evaluations(context, refused)
+            yield from self._evaluations(context, refused, refusing=True)
             raise self._failure(failures, allow_retries=True)
         if products:
             output = context.assets_def.get_output_name_for_asset_key(self.asset_key)
@@ -175,7 +176,7 @@ class PartitionedAsset:
             yield from self._evaluations(context, passed)
         if failures:
             # Dagster would fail the step by a verdict that blocks, whatever else was made.
-            yield from self._evaluations(context, refused, blocking=False)
+            yield from self._evaluations(context, refused, refusing=True, blocking=False)
         goes_on = any(
             _is_in_run(context, reader.asset_key) and reader.has_work_for(partition)
             for reader in readers
@@ -277,15 +278,16 @@ class PartitionedAsset:
         context: dg.AssetExecutionContext,
         verdicts: Mapping[Partition, tuple[CheckVerdict, ...]],
         *,
+        refusing: bool = False,
         blocking: bool = True,
     ) -> Iterator[dg.AssetCheckEvaluation]:
-        """Give the events of the checks that are part of the run; the gate's say that they block."""
+        """Give the events of the checks that are part of the run; those that refuse say that they block."""
         selected = {check.name: check for check in context.selected_asset_check_keys}
         for partition, said in verdicts.items():
             shown = [verdict for verdict in said if verdict.check in selected]
             target = newest_materialization(context.instance, self.asset_key, partition) if shown else None
             for verdict in shown:
-                is_gate = verdict.check == self.gate
+                is_gate = refusing or verdict.check == self.gate
                 check = selected[verdict.check]
                 yield evaluation(
                     check, partition, verdict, target, is_gate=is_gate, blocking=is_gate and blocking
@@ -294,19 +296,27 @@ class PartitionedAsset:
     def _refuse(
         self, context: dg.AssetExecutionContext, failures: Mapping[Partition, TradeError]
     ) -> dict[Partition, tuple[CheckVerdict, ...]]:
-        """Keep what is a verdict on the data where readers find it, and return it for the gate."""
+        """Keep what is a verdict on the data where readers find it, and return it for the check it is of."""
         artifacts: Artifacts = context.resources.artifacts
-        refused = {partition: str(error) for partition, error in failures.items() if is_verdict(error)}
-        for partition, message in refused.items():
-            artifacts.store().refuse(
-                Address(self.key, partition),
-                check=self.gate or "",
-                message=message,
-                dagster_run=context.run.run_id,
-            )
-        if self.gate is None:
-            return {}
-        return {partition: (CheckVerdict(self.gate, False, told),) for partition, told in refused.items()}
+        verdicts: dict[Partition, tuple[CheckVerdict, ...]] = {}
+        for partition, error in failures.items():
+            if is_verdict(error):
+                check = self._refusing_check(error)
+                artifacts.store().refuse(
+                    Address(self.key, partition),
+                    check=check or "",
+                    message=str(error),
+                    dagster_run=context.run.run_id,
+                )
+                if check is not None:
+                    verdicts[partition] = (CheckVerdict(check, False, str(error)),)
+        return verdicts
+
+    def _refusing_check(self, error: TradeError) -> str | None:
+        """Return the check that a refusal belongs to: the one that refused, or else the gate."""
+        if isinstance(error, CheckRefused) and error.check in self.notes:
+            return error.check
+        return self.gate
 
     def _failure(self, failures: Mapping[Partition, TradeError], *, allow_retries: bool) -> dg.Failure:
         """Return what fails the step: the cause in words, where Dagster would show a traceback."""

@@ -47,6 +47,7 @@ def test_a_stored_feature_that_is_not_what_the_candles_give_stops_the_branch(
     result = location.make(BACKTEST, METRICS, at=BTC)
     assert not result.success
     assert made(result) == set()
+    assert checks(result) == {(BACKTEST, "look_ahead", BTC): False}
     refusal = next(
         event.step_failure_data.user_failure_data.description
         for event in result.all_events
