@@ -172,6 +172,10 @@ class AccountTrial(Trial):
         run.runner.catch_up(self.clock())
         run.keeper.reconcile(self.clock())
 
+    def wall_timing(self) -> Timing:
+        """Return a timing that really waits, by the stand-in's clock."""
+        return Timing(epoch_ms=self.clock)
+
     def orders(self) -> list[OrderReport]:
         """Return all orders there ever were, as the exchange has them."""
         over = self.manager.order_history(since_ms=self.clock() - DAY_MS)
