@@ -31,6 +31,12 @@ def limits(as_json: AsJson = False) -> None:
     call("risk.limits", {}, tables.limits, as_json=as_json)
 
 
+@risk_app.command("write-limits")
+def write_limits(as_json: AsJson = False) -> None:
+    """Write risk.yaml with every default and its reason, to be changed; one that is there stays."""
+    call("risk.write_limits", {}, tables.written, as_json=as_json)
+
+
 @risk_app.command("status")
 def status(as_json: AsJson = False) -> None:
     """Say whether trading is free, why not, and how much of each limit is used."""

@@ -32,8 +32,17 @@ def limits(console: Console, data: Row) -> None:
         value, default = _value(row["value"]), _value(row["default"])
         table.add_row(row["name"], value, default if default != value else "", row["why"])
     console.print(table)
-    where = "is read from" if data["file_exists"] else "the defaults hold; others are written into"
-    console.print(f"What differs {where} {data['file']}", soft_wrap=True)
+    if data["file_exists"]:
+        console.print(f"Read from {data['file']}", soft_wrap=True)
+    else:
+        console.print(
+            f"Defaults: there is no {data['file']} (trade risk write-limits)", soft_wrap=True
+        )
+
+
+def written(console: Console, data: Row) -> None:
+    """Say where the limits were written."""
+    console.print(f"Written: {data['file']}", soft_wrap=True)
 
 
 def status(console: Console, data: Row) -> None:

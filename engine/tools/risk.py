@@ -53,6 +53,28 @@ def show_limits(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
     }
 
 
+def write_limits(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
+    """Write a file of the default limits with their reasons, to be changed; one that is there stays."""
+    from engine.live.risk.files import risk_limits_file
+    from engine.live.risk.limits import RiskLimits
+    from engine.live.risk.limits_text import limits_as_yaml
+
+    file = risk_limits_file(context.settings)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as new:
+            new.write(limits_as_yaml(RiskLimits()))
+    except FileExistsError:
+        raise ConfigurationError(
+            f"{file} is there already", way_out="change it, or move it away first"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be written: {error.strerror}", way_out="check the folder's permissions"
+        ) from None
+    return {"environment": context.settings.exchange, "file": file}
+
+
 def show_status(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
     """Say whether trading is free, why not, and how much of each limit is used.
 
@@ -204,6 +226,13 @@ TOOLS = (
         SideEffect.READ,
         NoInput,
         show_limits,
+    ),
+    ToolSpec(
+        "risk.write_limits",
+        "Write risk.yaml with the default limits and their reasons, if there is none yet.",
+        SideEffect.WRITE,
+        NoInput,
+        write_limits,
     ),
     ToolSpec(
         "risk.status",

@@ -320,6 +320,18 @@ def test_the_memory_tells_what_the_exchange_does_not(tmp_path):
     assert [reason.code for reason in restarted.reasons(NOW)] == [DenialCode.DAILY_LOSS]
 
 
+def test_being_told_twice_changes_nothing():
+    risk = manager()
+    losses = [closed(-100, NOW - HOUR_MS, "a"), closed(-100, NOW - MINUTE_MS, "b")]
+    for _ in range(3):
+        risk.seed(losses, EQUITY - 200, NOW)
+        for loss in losses:
+            risk.record_fill(loss, NOW)
+    day = {each.name: each for each in risk.usage(view(equity=EQUITY - 200), NOW)}["losses.max_daily_pct"]
+    assert day.used == 2
+    assert risk.state(NOW) is TradingState.ACTIVE
+
+
 def test_yesterdays_losses_are_yesterdays():
     risk = manager(seeded=False)
     risk.seed([closed(-400, NOW - DAY_MS)], EQUITY - 400, NOW)

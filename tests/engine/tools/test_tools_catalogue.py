@@ -98,6 +98,7 @@ def test_the_shipped_tools_are_these():
         "risk.panic",
         "risk.resume",
         "risk.status",
+        "risk.write_limits",
         "strategies.list",
         "sweeps.adopt",
         "sweeps.list",

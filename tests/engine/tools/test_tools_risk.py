@@ -59,6 +59,14 @@ def test_the_limits_are_told_with_their_reasons(run):
     assert (told["file_exists"], told["file"]) == (True, str(run.folder / "risk.yaml"))
 
 
+def test_limits_are_written_once(run):
+    file = run("risk.write_limits")["file"]
+    assert "max_notional_usdt: 20000" in (run.folder / "risk.yaml").read_text()
+    assert file == str(run.folder / "risk.yaml")
+    assert "is there already" in run("risk.write_limits")
+    assert all(row["value"] == row["default"] for row in run("risk.limits")["limits"])
+
+
 def test_an_order_over_a_limit_is_refused_with_its_code(run):
     (run.folder / "risk.yaml").write_text("orders: {max_notional_usdt: 500}\n")
     refused = run("orders.place", symbol="BTCUSDT", side="buy", size="0.1")
