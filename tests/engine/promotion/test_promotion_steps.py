@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evidence_case import CARD as CARD_TEXT
 from evidence_case import START, history, space
 
 from engine.errors import CorruptData, GateRefused
@@ -240,3 +241,25 @@ def test_shadow_evidence_is_kept_per_system(tmp_path: Path) -> None:
     shadow_evidence_file(tmp_path, *asked).write_text("{")
     with pytest.raises(CorruptData, match="not JSON"):
         read_shadow_evidence(tmp_path, *asked)
+
+
+@pytest.mark.slow
+def test_swings_that_go_on_are_validated_on_the_whole_evidence() -> None:
+    # without parameters: where every set earns, which of them is best is chance, and the gate on that says so
+    text = CARD_TEXT.replace("{param: fast}", "4").replace("{param: slow}", "20").partition("parameters:")[0]
+    made, market, whole = space(text), history(365, wave=0.05), ValidationSettings()
+    subject = Subject.of(made.card, "BTCUSDT")
+    found = validate(
+        made, made.defaults, market, settings=whole, policy=made.card.promotion.validation, workers=2
+    )
+    backtested = dataclasses.replace(BACKTESTED, system_hash=subject.system_hash)
+    decision = decide_validated(
+        subject,
+        found,
+        standing_at(backtested),
+        settings=whole,
+        data_fingerprint=market.data_fingerprint,
+        decided_at_ms=5,
+    )
+    assert decision.refused_by is None, [gate.summary for gate in decision.gates if not gate.passed]
+    assert standing_at(backtested, decision).stage is Stage.VALIDATED
