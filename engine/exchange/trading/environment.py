@@ -51,6 +51,11 @@ class TradingEnvironment(StrEnum):
         }[exchange]
 
     @property
+    def has_clock_of_its_own(self) -> bool:
+        """Whether its time is what somebody set it to, so that it may differ from ours without a fault."""
+        return self is TradingEnvironment.SANDBOX
+
+    @property
     def key_variable(self) -> str:
         """The environment variable that holds the API key."""
         return f"TRADE_{self.name}_API_KEY"

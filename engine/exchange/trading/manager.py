@@ -12,6 +12,7 @@ from itertools import batched
 from engine.errors import (
     ConfigurationError,
     ExchangeError,
+    ExchangeUnavailable,
     OrderGone,
     SymbolNotListed,
 )
@@ -21,19 +22,13 @@ from engine.exchange.trading.account_reader import LINEAR, SETTLE_COIN
 from engine.exchange.trading.contract_rules import ContractRules, wire_text
 from engine.exchange.trading.environment import ARMED, ARMED_VARIABLE, TradingEnvironment
 from engine.exchange.trading.fields import text
-from engine.exchange.trading.orders import (
-    OrderAck,
-    OrderRequest,
-    PositionReport,
-)
+from engine.exchange.trading.orders import OrderAck, OrderRequest, PositionReport
 from engine.exchange.trading.placing import BATCH, OrderPlacer, Verdict, listed
 from engine.exchange.trading.prices import Ticker, tickers
 from engine.exchange.trading.signed_session import SignedSession
 
 _LOG = logging.getLogger(__name__)
 
-_ONE_WAY = 0
-_DERIVATIVES = "DERIVATIVES"
 # Bybit's cancel-all takes the brackets of positions along unless it is told of the kinds one by one.
 _ALL_BUT_BRACKETS: tuple[dict[str, str], ...] = (
     {"orderFilter": "Order"},
@@ -242,7 +237,9 @@ class ExchangeManager(AccountKeeper):
             A reduce-only order of the closing side, of any size; its name is given a number for each
             further part.
         """
-        rules = self.instrument(position.symbol)
+        rules = self._rules_for(request)
+        if rules is None:
+            return (replace(request, size=position.size),)
         left = position.size
         parts: list[OrderRequest] = []
         while left > 0:
@@ -260,14 +257,26 @@ class ExchangeManager(AccountKeeper):
         ConfigurationError
             If the account is live and not armed, and the order would open.
         OrderRefused
-            If it breaks the instrument's rules.
+            If it breaks the instrument's rules. One that reduces is let go if they cannot be had now.
         """
         if self.environment is TradingEnvironment.LIVE and not self.is_armed and not request.reduce_only:
             raise ConfigurationError(
                 f"the live account is not armed, so {request.order_link_id} is not sent",
                 way_out=f"set {ARMED_VARIABLE}={ARMED} if real money is to be traded; closing needs none",
             )
-        self.instrument(request.symbol).check(request)
+        rules = self._rules_for(request)
+        if rules is not None:
+            rules.check(request)
+
+    def _rules_for(self, request: OrderRequest) -> ContractRules | None:
+        """Return the rules an order has to fit; None if they cannot be had now, and it only reduces."""
+        try:
+            return self.instrument(request.symbol)
+        except ExchangeUnavailable as error:
+            if not request.reduce_only:
+                raise
+            _LOG.warning("%s is not held against the rules: %s", request.order_link_id, error.problem)
+            return None
 
     def __repr__(self) -> str:
         """Return whose account it is and where; nothing of its keys."""

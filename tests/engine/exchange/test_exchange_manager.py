@@ -4,7 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from exchange_accounts import NOW, SYMBOL, floor
+from exchange_accounts import NOW, SYMBOL, floor, manager_at
 
 from engine.errors import (
     ConfigurationError,
@@ -255,6 +255,19 @@ def test_old_rules_do_for_an_order_when_the_exchange_does_not_tell_new_ones(trad
     assert traded.server.log.counts()[path] > asked
     with pytest.raises(ExchangeUnavailable):
         traded.manager.instrument("ETHUSDT")
+
+
+def test_a_position_is_closed_although_the_rules_cannot_be_had(traded):
+    traded.manager.place(traded.market("entry"))
+    exit_ = traded.market("exit", side=OrderSide.SELL, reduce_only=True)
+    new = manager_at(traded.server.url, traded.waits.timing)
+    untold = FaultPlan(seeded=(Seeded(HttpStatus(503), 1.0, "/v5/market/instruments-info"),))
+    traded.server.put_in_force(untold)
+    with pytest.raises(ExchangeUnavailable):
+        new.place(traded.market("another"))
+    [part] = new.closing(new.position(SYMBOL), exit_)
+    new.place(part)
+    assert new.position(SYMBOL).is_flat
 
 
 def test_an_order_is_named_in_one_way(traded):
