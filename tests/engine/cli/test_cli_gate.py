@@ -56,7 +56,6 @@ def test_every_gate_is_listed_once_with_the_command_that_runs_it(trade):
         (("--only", "look_ahead"), 1, "run `trade gate CARD`"),
         (("band_reversio",), 1, "band_reversion"),
         (("band_reversion", "-s", "DOGEUSDT"), 1, "sync DOGEUSDT first"),
-        (("trend_pullback",), 1, "no 4h candle is stored of BTCUSDT"),
         (
             ("band_reversion", "--end", "2020-01-01"),
             1,
@@ -71,6 +70,13 @@ def test_what_cannot_be_judged_is_told_with_a_way_out(synced, arguments, exit_co
     assert shown.exit_code == exit_code
     assert told in " ".join(shown.stderr.split())
     assert shown.stdout == ""
+
+
+def test_a_timeframe_that_is_not_stored_is_told(trade):
+    assert trade("sync", "-s", "BTCUSDT", "-t", "15m").exit_code == 0
+    shown = trade("gate", "band_reversion", "-s", "BTCUSDT")
+    assert shown.exit_code == 1
+    assert "no 1h candle is stored of BTCUSDT" in " ".join(shown.stderr.split())
 
 
 def test_without_a_store_there_is_nothing_to_judge(trade):
