@@ -9,6 +9,18 @@ from engine.live.risk.view import AccountView
 from engine.market_data.instruments import InstrumentRules
 
 
+def judged_clock_offset_ms(manager: ExchangeManager) -> int:
+    """Return how far our clock is behind the exchange's, as far as that can be a fault of ours.
+
+    Raises
+    ------
+    ExchangeError
+        If the exchange does not tell its time.
+    """
+    offset_ms = manager.clock_offset_ms()
+    return 0 if manager.environment.has_clock_of_its_own else offset_ms
+
+
 def read_account_view(
     manager: ExchangeManager,
     symbols: Iterable[str],
@@ -35,7 +47,7 @@ def read_account_view(
     ExchangeError
         If anything cannot be read.
     """
-    clock_offset_ms = manager.clock_offset_ms()
+    clock_offset_ms = judged_clock_offset_ms(manager)
     wallet = manager.wallet()
     open_orders = manager.open_orders()
     held = {position.symbol: position for position in manager.positions()}

@@ -15,6 +15,7 @@ from engine.exchange.trading.prices import tickers
 from engine.exchange.trading.private_stream import Connected, PrivateStream
 from engine.live.account_book import AccountBook, Prices
 from engine.live.account_leg import AccountLeg
+from engine.live.account_view import judged_clock_offset_ms
 from engine.live.journal import JournalKind
 from engine.live.order_desk import OrderDesk, OrderOutcome
 from engine.live.risk.verdict import DenialCode
@@ -175,7 +176,7 @@ class AccountKeeper:
         has closed is closed; what it holds beyond the records is left alone, and nothing is opened.
         """
         manager, book = self._desk.manager, self.book
-        book.clock_offset_ms = manager.clock_offset_ms()
+        book.clock_offset_ms = judged_clock_offset_ms(manager)
         book.read_all(manager, now_ms)
         self._book_missed(now_ms)
         for leg in self._legs:

@@ -86,7 +86,8 @@ def by_hand(context: ToolContext) -> Iterator[HandTrader]:
     manager = account_of(context)
     risk = risk_manager(context.settings)
     with Journal(by_hand_file(context.settings), context.redactor) as journal:
-        yield HandTrader(manager, risk, journal, instruments_of(context), context.now_ms)
+        # the exchange's clock is the one that runs of cards keep the books of losses by
+        yield HandTrader(manager, risk, journal, instruments_of(context), manager.session.server_ms)
 
 
 def by_hand_file(settings: TradeSettings) -> Path:

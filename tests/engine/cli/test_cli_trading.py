@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from engine.cli.main import app
 from engine.sandbox.market import GeneratedMarket
-from engine.sandbox.running import SandboxServer
+from engine.sandbox.running import FrozenClock, SandboxServer
+from engine.timeframes import parse_utc
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +95,17 @@ def test_nothing_is_sent_without_a_yes(trade, server):
 def test_bad_input_is_refused_with_the_way_out(trade, words, code, said):
     found, output = trade(*words)
     assert (found, said in " ".join(output.split())) == (code, True), output
+
+
+def test_the_stand_ins_clock_may_stand_anywhere(tmp_path):
+    with SandboxServer(GeneratedMarket(seed=7), now_ms=FrozenClock(parse_utc("2025-07-02T01:00"))) as server:
+        environment = {"TRADE_DATA": str(tmp_path), "TRADE_SANDBOX_URL": server.url, "COLUMNS": "160"}
+
+        def trade(*words: str) -> str:
+            done = CliRunner().invoke(app, [*words, "--yes"], env=environment)
+            assert done.exit_code == 0, done.output
+            return done.output
+
+        trade("positions", "leverage", "BTCUSDT", "3")
+        assert "is taken" in trade("orders", "place", "BTCUSDT", "buy", "0.01", "--stop-loss", "1000")
+        assert "flat" in trade("positions", "close", "BTCUSDT")
