@@ -19,6 +19,7 @@ from engine.sandbox.recent_trades import recent_trade_rows
 from engine.sandbox.tickers import ticker_row
 from engine.sandbox.windows import ParameterError, funding_window, kline_window, open_interest_window
 from engine.sandbox.wire import (
+    first_risk_ids,
     funding_rows,
     instrument_row,
     kline_rows,
@@ -165,11 +166,7 @@ class MarketEndpoints:
         """Return risk-limit ladders, fifteen symbols to a page. A delisted symbol has none."""
         _require_linear(parameters, required=True)
         page, cursor = _page(self._trading(parameters), parameters, _RISK_LIMIT_PAGE)
-        # ids are numbered across all symbols
-        first_ids, next_id = {}, 1
-        for instrument in self._market.instruments.values():
-            first_ids[instrument.symbol] = next_id
-            next_id += len(instrument.ladder)
+        first_ids = first_risk_ids(self._market.instruments)
         rows = [
             row for instrument in page for row in risk_limit_rows(instrument, first_ids[instrument.symbol])
         ]

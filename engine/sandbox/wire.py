@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode
@@ -120,6 +120,15 @@ def risk_limit_rows(instrument: Instrument, first_id: int) -> list[Row]:
         }
         for tier in instrument.ladder
     ]
+
+
+def first_risk_ids(instruments: Mapping[str, Instrument]) -> dict[str, int]:
+    """Return the id of each symbol's lowest tier: ids are numbered across all symbols."""
+    first_ids, next_id = {}, 1
+    for instrument in instruments.values():
+        first_ids[instrument.symbol] = next_id
+        next_id += len(instrument.ladder)
+    return first_ids
 
 
 def write_cursor(**parts: object) -> str:

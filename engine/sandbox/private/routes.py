@@ -41,8 +41,12 @@ def _route(state: ExchangeState, connections: OpenConnections, path: str, what: 
         payload = body if what.method == "POST" else request.url.query
         fault = state.next_request(path, payload)
         now_ms = state.clock()
-        if state.limiter.admit().is_banned or (what.method == "GET" and body):
+        admission = state.limiter.admit()
+        if admission.is_banned or (what.method == "GET" and body):
             return html_page(403)
+        if not admission.is_admitted:
+            told = {RESET_HEADER: str(wall_clock_ms() + admission.reset_in_ms)}
+            return enveloped(RATE_LIMIT_ERROR, MESSAGES[RATE_LIMIT_ERROR], {}, now_ms, told)
         instead = await instead_of_answer(fault, now_ms, {}, connections)
         if instead is not None:
             return instead

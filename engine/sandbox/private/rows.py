@@ -18,6 +18,7 @@ from engine.sandbox.private.position import Position
 from engine.sandbox.private.quotes import Quotes
 from engine.sandbox.private.records import Execution
 from engine.sandbox.private.terms import ExecutionType, OrderType, PriceKind, Side
+from engine.sandbox.wire import first_risk_ids
 
 Row = dict[str, Any]
 
@@ -185,7 +186,7 @@ def position_row(state: AccountState, position: Position, quotes: Quotes) -> Row
     bracket = position.bracket
     return {
         "positionIdx": 0,
-        "riskId": tier.tier,
+        "riskId": first_risk_ids(quotes.instruments)[position.symbol] + tier.tier - 1,
         "riskLimitValue": str(tier.risk_limit_value),
         "symbol": position.symbol,
         "side": position.side.value if position.size else "",

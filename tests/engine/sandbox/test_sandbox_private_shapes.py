@@ -9,6 +9,7 @@ the tables of the same pages.
 import pytest
 from sandbox_private_trader import START, Trader, flat, recorded
 
+from engine.sandbox.market import GeneratedMarket
 from engine.timeframes import HOUR_MS
 
 ORDER = """
@@ -103,6 +104,13 @@ def test_rows_of_the_stream(trader):
         check(row, EXECUTION, more)
     check(trader.told("position")[-1], POSITION_MESSAGE, ["category"])
     check(trader.told("wallet")[-1], WALLET)
+
+
+def test_the_risk_id_of_a_position_is_that_of_its_tier(trader):
+    """Ids are numbered across symbols: BTCUSDT has the first 35, in this market it is alone."""
+    assert (trader.position()["riskId"], trader.position()["riskLimitValue"]) == (1, "2000000")
+    eth = Trader(GeneratedMarket(seed=7), START).ask("position/list", symbol="ETHUSDT")["list"][0]
+    assert (eth["riskId"], eth["riskLimitValue"]) == (36, "900000")
 
 
 def test_numbers_are_written_as_bybit_writes_them(trader):
