@@ -49,9 +49,9 @@ def test_a_few_cards_get_through_everything(known: KnownMarket):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(20, 28))
 def test_many_cards_get_through_everything(known: KnownMarket, seed: int):
-    result = CardBatchGate().run(run_batch(known, cards=100, seed=seed))
+    result = CardBatchGate().run(run_batch(known, cards=50, seed=seed))
     assert result.passed, "\n".join(map(str, result.violations))
 
 

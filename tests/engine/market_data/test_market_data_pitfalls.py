@@ -191,6 +191,7 @@ ARGUMENTS = {
 MORE = {
     "backtest.compare": {"cards": ["band_reversion", "swept"]},
     "backtest.sweep": {"card": "swept", "workers": 1},
+    "gates.project": {"cards": 1},
     "portfolio.run": {"symbols": ["BTCUSDT"]},
     "promotions.decide": {"stage": "retired", "by": "somebody", "reason": "no network"},
     "promotions.replay": {"cards": ["band_reversion"], "symbols": ["BTCUSDT"]},
