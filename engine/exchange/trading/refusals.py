@@ -41,6 +41,10 @@ _REFUSED: Mapping[int, tuple[type[OrderRefused], str]] = MappingProxyType(
         30228: (OrderRefused, "the contract is being delisted: positions can only be closed"),
     }
 )
+# margin mode, position mode
+_NOT_WHILE_HOLDING = frozenset({3400045, 110024, 110028})
+_LET_GO = "close the positions and cancel the orders of the account first, then set it again"
+
 _NO_KEY = frozenset({10003, 10004, 10007, 33004})
 _NO_RIGHT = frozenset({10005, 10010, 10024, 10028, 10029})
 
@@ -79,6 +83,8 @@ def refusal_of(fault: RequestFault, problem: str) -> ExchangeError | None:
         return OrderGone(
             problem, way_out="look at the order: it is filled, cancelled or unknown", ret_code=code
         )
+    if code in _NOT_WHILE_HOLDING:
+        return ExchangeError(problem, way_out=_LET_GO, ret_code=code)
     if code is not None and code in _REFUSED:
         kind, way_out = _REFUSED[code]
         return kind(problem, way_out=way_out, ret_code=code)

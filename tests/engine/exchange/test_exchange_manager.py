@@ -39,6 +39,7 @@ from engine.sandbox.faults import (
     Seeded,
     TrailingCursor,
 )
+from engine.sandbox.private.terms import MarginMode as SandboxMode
 from engine.timeframes import DAY_MS, HOUR_MS
 
 
@@ -67,6 +68,19 @@ def test_a_new_account_is_isolated_and_one_way_after_it_was_asked_for_twice(trad
     assert (position.is_flat, position.leverage, position.liquidation_price) == (True, 5, None)
     wallet = traded.manager.wallet()
     assert (wallet.equity, wallet.available_balance) == (10_000, 10_000)
+
+
+def test_an_account_in_cross_margin_is_made_isolated_unless_it_holds_something(traded):
+    state = traded.server.desk.account("sandbox-key")
+    traded.manager.place(traded.limit("rests"))
+    state.margin_mode = SandboxMode.CROSS
+    assert traded.manager.account_info().margin_mode is MarginMode.CROSS
+    with pytest.raises(ExchangeError, match="Set margin mode failed") as refused:
+        traded.manager.set_isolated_margin()
+    assert "cancel the orders" in refused.value.way_out
+    traded.manager.cancel_all()
+    traded.manager.set_isolated_margin()
+    assert traded.manager.account_info().margin_mode is MarginMode.ISOLATED
 
 
 @pytest.mark.parametrize("leverage", ["0.5", "100.01", "2.005"])
