@@ -41,29 +41,28 @@ class WhyPanic(WhyHalted):
 
 def show_limits(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
     """List every limit with its value, its default and the reason for it."""
-    from engine.live.risk.files import risk_limits_file
-    from engine.live.risk.limits import RiskLimits, load_risk_limits
+    from engine.live.risk.files import default_limits, risk_limits_file
+    from engine.live.risk.limits import load_risk_limits
 
-    file = risk_limits_file(context.settings)
+    file, defaults = risk_limits_file(context.settings), default_limits(context.settings)
     return {
         "environment": context.settings.exchange,
         "file": file,
         "file_exists": file.exists(),
-        "limits": _listed(load_risk_limits(file), RiskLimits(), ""),
+        "limits": _listed(load_risk_limits(file, defaults), defaults, ""),
     }
 
 
 def write_limits(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
     """Write a file of the default limits with their reasons, to be changed; one that is there stays."""
-    from engine.live.risk.files import risk_limits_file
-    from engine.live.risk.limits import RiskLimits
+    from engine.live.risk.files import default_limits, risk_limits_file
     from engine.live.risk.limits_text import limits_as_yaml
 
     file = risk_limits_file(context.settings)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as new:
-            new.write(limits_as_yaml(RiskLimits()))
+            new.write(limits_as_yaml(default_limits(context.settings)))
     except FileExistsError:
         raise ConfigurationError(
             f"{file} is there already", way_out="change it, or move it away first"

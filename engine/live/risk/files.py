@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.live.risk.limits import load_risk_limits
+from engine.live.risk.limits import LIVE_LIMITS, RiskLimits, load_risk_limits
 from engine.live.risk.manager import RiskManager
 from engine.live.risk.memory import RiskMemory
-from engine.settings import TradeSettings
+from engine.settings import Exchange, TradeSettings
+
+
+def default_limits(settings: TradeSettings) -> RiskLimits:
+    """Return the limits that hold where none are written: small ones where the money is real."""
+    return LIVE_LIMITS if settings.exchange is Exchange.BYBIT else RiskLimits()
 
 
 def risk_limits_file(settings: TradeSettings) -> Path:
@@ -28,4 +33,5 @@ def risk_manager(settings: TradeSettings) -> RiskManager:
     ConfigurationError
         If the limits cannot be used.
     """
-    return RiskManager(load_risk_limits(risk_limits_file(settings)), RiskMemory(risk_memory_file(settings)))
+    limits = load_risk_limits(risk_limits_file(settings), default_limits(settings))
+    return RiskManager(limits, RiskMemory(risk_memory_file(settings)))

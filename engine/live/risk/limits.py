@@ -150,20 +150,43 @@ class RiskLimits(CardPart):
                 )
 
 
-def load_risk_limits(path: Path) -> RiskLimits:
-    """Return the limits of the file at `path`; the defaults if there is no file.
+# Real money is traded small until somebody writes down that it may be more.
+LIVE_LIMITS = RiskLimits(
+    orders=OrderLimits(max_notional_usdt=1_000),
+    positions=PositionLimits(max_notional_usdt=2_000),
+    exposure=ExposureLimits(
+        max_total_usdt=5_000,
+        max_account_leverage=2,
+        groups={
+            "majors": CorrelationGroup(symbols=("BTCUSDT", "ETHUSDT", "SOLUSDT"), max_notional_usdt=4_000)
+        },
+    ),
+)
+"""The defaults of a live account."""
+
+
+def load_risk_limits(path: Path, defaults: RiskLimits | None = None) -> RiskLimits:
+    """Return the limits of the file at `path`; the defaults if there is no file, and for what it leaves out.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    defaults : RiskLimits, optional
+        Those of the environment; the class's if not given.
 
     Raises
     ------
     ConfigurationError
         With every problem: file, line, key, value and what would be right.
     """
+    base = RiskLimits() if defaults is None else defaults
     if not path.exists():
-        return RiskLimits()
+        return base
     try:
         text = read_text(path)
         says_nothing = not any(line.partition("#")[0].strip() for line in text.splitlines())
-        return RiskLimits() if says_nothing else risk_limits_from_text(text, str(path))
+        return base if says_nothing else risk_limits_from_text(text, str(path), base)
     except CardError as error:
         listing = "\n".join(f"  - {problem}" for problem in error.problems)
         raise ConfigurationError(
@@ -172,7 +195,7 @@ def load_risk_limits(path: Path) -> RiskLimits:
         ) from None
 
 
-def risk_limits_from_text(text: str, name: str) -> RiskLimits:
+def risk_limits_from_text(text: str, name: str, defaults: RiskLimits | None = None) -> RiskLimits:
     """Return the limits in YAML text; `name` stands for the file in messages.
 
     Raises
@@ -183,4 +206,14 @@ def risk_limits_from_text(text: str, name: str) -> RiskLimits:
     source = parse_yaml(text, name)
     if problems := card_problems(source.data, RiskLimits):
         raise source.error(problems)
-    return RiskLimits.model_validate(source.data)
+    base = RiskLimits() if defaults is None else defaults
+    return RiskLimits.model_validate(_written_over(base, source.data))
+
+
+def _written_over(base: CardPart, written: dict[str, Any]) -> dict[str, Any]:
+    """Return a block as written, with the values of `base` where it leaves one out."""
+    block = base.model_dump()
+    for name, value in written.items():
+        known = getattr(base, name)
+        block[name] = _written_over(known, value) if isinstance(known, CardPart) else value
+    return block

@@ -1,8 +1,10 @@
 import pytest
 
 from engine.errors import CardError, ConfigurationError
-from engine.live.risk.limits import RiskLimits, load_risk_limits, risk_limits_from_text
+from engine.live.risk.files import default_limits, risk_manager
+from engine.live.risk.limits import LIVE_LIMITS, RiskLimits, load_risk_limits, risk_limits_from_text
 from engine.live.risk.limits_text import limits_as_yaml
+from engine.settings import TradeSettings
 
 CHANGED = """
 orders: {max_notional_usdt: 500}
@@ -54,10 +56,23 @@ def test_what_cannot_be_a_limit_is_refused_by_its_name(tmp_path, text, problem):
     assert not isinstance(refused.value, CardError)
 
 
-@pytest.mark.parametrize("limits", [RiskLimits(), risk_limits_from_text(CHANGED, "risk.yaml")])
+@pytest.mark.parametrize("limits", [RiskLimits(), LIVE_LIMITS, risk_limits_from_text(CHANGED, "risk.yaml")])
 def test_limits_written_are_limits_read(limits):
     text = limits_as_yaml(limits)
     assert risk_limits_from_text(text, "risk.yaml") == limits
     assert max(map(len, text.splitlines())) < 130
     keys = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
     assert len(keys) < text.count("#")
+
+
+def test_real_money_is_small_unless_it_is_written_down(tmp_path):
+    def settings(exchange):
+        return TradeSettings.from_environment({"TRADE_DATA": str(tmp_path), "TRADE_EXCHANGE": exchange})
+
+    assert default_limits(settings("sandbox")) == default_limits(settings("demo")) == RiskLimits()
+    assert risk_manager(settings("bybit")).limits == LIVE_LIMITS
+    (tmp_path / "bybit").mkdir()
+    (tmp_path / "bybit" / "risk.yaml").write_text("orders: {max_per_minute: 3}\nexposure: {groups: {}}\n")
+    limits = risk_manager(settings("bybit")).limits
+    assert (limits.orders.max_per_minute, limits.orders.max_notional_usdt) == (3, 1_000)
+    assert (limits.exposure.max_total_usdt, limits.exposure.groups) == (5_000, {})
