@@ -49,6 +49,8 @@ def start(
     """Run cards until Ctrl-C; goes on where the run was left. Shows how it stands while it runs."""
     from engine.cli import live_tables
 
+    if mode == "live" and confirm is None and sys.stdin.isatty():
+        confirm = typer.prompt("Real money is traded. Type: trade CARD-ID… live")
     arguments = {
         "cards": cards, "mode": mode, "symbols": symbol, "for_minutes": minutes, "confirmation": confirm,
     }  # fmt: skip
