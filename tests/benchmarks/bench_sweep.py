@@ -2,14 +2,16 @@
 
     .venv/bin/python tests/benchmarks/bench_sweep.py
 
-From arrays in memory to the table of results in Parquet, every feature computed anew, in a process of its
-own. Memory is looked at with a tenth of the sets as well, over the same features.
+From arrays in memory to the table of results in Parquet and every trial in the sweep ledger, every feature
+computed anew, in a process of its own. Memory is looked at with a tenth of the sets as well, over the same
+features.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -23,6 +25,10 @@ from engine.backtest.sweep import run_sweep
 from engine.backtest.sweep_history import SWEPT_METRICS, SweepHistory
 from engine.backtest.sweep_results import SetResult, SweepJournal, results_table
 from engine.idea_card.load import space_from_text
+from engine.market_data.duckdb_file import connection_factory
+from engine.promotion.sweep_ledger import SweepLedger
+from engine.promotion.trial_notes import TrialNotes
+from engine.promotion.trials import searched_over
 from engine.timeframes import Timeframe
 
 CORES = 2
@@ -66,13 +72,20 @@ def sweep_in_this_process(path: Path, every: int) -> None:
     def sweep() -> tuple[SetResult, ...]:
         nonlocal features
         history = History("BTCUSDT", candles, funding, INSTRUMENT)
-        with TemporaryDirectory() as out, SweepJournal(Path(out) / "sweep.parquet", SWEPT_METRICS) as journal:
+        swept = SweepHistory(history)
+        searched = searched_over(space, swept, search="grid", sweep_id="bench")
+        with ExitStack() as opened:
+            out = Path(opened.enter_context(TemporaryDirectory()))
+            ledger = SweepLedger(connection_factory(out / "sweeps.duckdb"))
+            trials = opened.enter_context(TrialNotes(ledger, searched, lambda: 0))
+            journal = opened.enter_context(SweepJournal(out / "sweep.parquet", SWEPT_METRICS))
 
             def note(result: SetResult, was_finished: bool) -> None:
                 if not was_finished:
                     journal.note(result)
+                trials.note(result)
 
-            results = run_sweep(space, sets, SweepHistory(history), workers=CORES, on_result=note)
+            results = run_sweep(space, sets, swept, workers=CORES, on_result=note)
             journal.complete(results_table(results, space.parameters))
         features = history.features_computed
         return results
