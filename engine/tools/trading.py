@@ -78,6 +78,8 @@ def by_hand(context: ToolContext) -> Iterator[HandTrader]:
     ------
     ConfigurationError
         If the account, the limits or the journal cannot be used.
+    ExchangeUnavailable
+        If the exchange does not tell its time, which the books of losses are kept by.
     """
     from engine.live.by_hand import HandTrader
     from engine.live.journal import Journal
@@ -86,7 +88,7 @@ def by_hand(context: ToolContext) -> Iterator[HandTrader]:
     manager = account_of(context)
     risk = risk_manager(context.settings)
     with Journal(by_hand_file(context.settings), context.redactor) as journal:
-        # the exchange's clock is the one that runs of cards keep the books of losses by
+        manager.clock_offset_ms()
         yield HandTrader(manager, risk, journal, instruments_of(context), manager.session.server_ms)
 
 
