@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engine.exchange.trading.orders import OrderReport
+from engine.exchange.trading.orders import ExecutionReport, OrderReport
 from engine.live.risk.exposure import order_price
 from engine.live.risk.record import InFlight, RiskRecord
 from engine.live.risk.view import AccountView, OrderIntent
@@ -69,6 +69,23 @@ def with_report(record: RiskRecord, report: OrderReport) -> RiskRecord:
     return replace(record, in_flight=tuple(told()))
 
 
+def with_execution(record: RiskRecord, execution: ExecutionReport) -> RiskRecord:
+    """Return the record after the exchange told a fill, each once."""
+    return replace(
+        record,
+        in_flight=tuple(
+            replace(
+                order,
+                filled=order.filled + execution.size,
+                filled_ms=max(order.filled_ms, execution.ts_ms),
+            )
+            if order.order_link_id == execution.order_link_id
+            else order
+            for order in record.in_flight
+        ),
+    )
+
+
 def with_view(record: RiskRecord, view: AccountView) -> RiskRecord:
     """Return the record after a look at the account: without the orders that it must show by now."""
     read_ms = view.account_ms
@@ -90,9 +107,9 @@ def with_view(record: RiskRecord, view: AccountView) -> RiskRecord:
 
 def _looked_at(order: InFlight, seen: OrderReport | None, view: AccountView, read_ms: int) -> InFlight | None:
     """Return an order after a look at the account; None if the account must show its outcome by now."""
-    if order.ended_ms is not None:
+    if order.shown_ms is not None:
         position = view.positions.get(order.symbol)
-        if position is not None and position.updated_ms >= order.ended_ms:
+        if position is not None and position.updated_ms >= order.shown_ms:
             return None
     elif seen is not None:
         # an amendment that does not show by now has not been taken

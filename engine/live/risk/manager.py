@@ -21,7 +21,7 @@ from engine.exchange.trading.orders import (
 from engine.live.risk.case import Case
 from engine.live.risk.certainty import CERTAINTY_CHECKS
 from engine.live.risk.checks import LIMIT_CHECKS
-from engine.live.risk.in_flight import with_report, with_sent, with_view, without_order
+from engine.live.risk.in_flight import with_execution, with_report, with_sent, with_view, without_order
 from engine.live.risk.limits import RiskLimits
 from engine.live.risk.memory import RiskMemory
 from engine.live.risk.record import RiskRecord, seeded, with_closed, with_equity
@@ -111,7 +111,9 @@ class RiskManager:
         self._is_seeded = True
 
     def record_fill(self, fill: ExecutionReport | ClosedPnl, now_ms: int) -> None:
-        """Take note of a closed position, or of an execution (a liquidation stops the opening of positions).
+        """Take note of a closed position, or of an execution: each once; of a closed position also twice.
+
+        A liquidation stops the opening of positions.
 
         Raises
         ------
@@ -120,6 +122,8 @@ class RiskManager:
         """
         if isinstance(fill, ClosedPnl):
             self._change(lambda record: with_closed(record, fill), now_ms)
+        elif fill.kind is ExecutionKind.TRADE and fill.order_link_id:
+            self._change(lambda record: with_execution(record, fill), now_ms)
         elif fill.kind is ExecutionKind.BUST_TRADE:
             message = f"{fill.symbol} was liquidated: {fill.size} at {fill.price}"
             self._change(

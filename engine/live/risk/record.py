@@ -57,7 +57,8 @@ class InFlight:
 
     `price` is what its exposure is counted at, `sent_ms` when it was let through. Once the exchange has told
     that it is over, `ended_ms` is when, and `size` is what was filled. `missing_ms` is when the account was
-    first read without it, since it was last seen.
+    first read without it, since it was last seen. `filled` is what its executions have told, up to
+    `filled_ms`.
     """
 
     order_link_id: str
@@ -68,6 +69,16 @@ class InFlight:
     sent_ms: int
     missing_ms: int | None = None
     ended_ms: int | None = None
+    filled: Decimal = ZERO
+    filled_ms: int = 0
+
+    @property
+    def shown_ms(self) -> int | None:
+        """From when on a position shows what it has filled; None if it is not known to be over.
+
+        By its last execution, where all are known: the exchange may stamp an order later than its position.
+        """
+        return self.filled_ms if self.ended_ms is not None and self.filled == self.size else self.ended_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from bitcoin_rules import BITCOIN
 
 from engine.exchange.trading.orders import (
     ClosedPnl,
+    ExecutionKind,
+    ExecutionReport,
     OrderKind,
     OrderReport,
     OrderRequest,
@@ -81,6 +83,14 @@ def order(
         price, None, None, False, updated_ms, updated_ms,
     )  # fmt: skip
     return replace(report, **changes)
+
+
+def execution(name, size, ts_ms, symbol="BTCUSDT", side=OrderSide.BUY, kind=ExecutionKind.TRADE):
+    """A fill of an order."""
+    return ExecutionReport(
+        symbol, f"{name} {ts_ms}", f"id-{name}", name, side, PRICE, Decimal(size), Decimal(0), Decimal(0),
+        False, kind, ts_ms,
+    )  # fmt: skip
 
 
 def closed(pnl, ts_ms=NOW, order_id="closing", symbol="BTCUSDT"):

@@ -2,10 +2,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from risk_values import EQUITY, NOW, PRICE, closed, intent, order, position, view
+from risk_values import EQUITY, NOW, PRICE, closed, execution, intent, order, position, view
 
 from engine.errors import ConfigurationError
-from engine.exchange.trading.orders import ExecutionKind, ExecutionReport, OrderSide, OrderStatus
+from engine.exchange.trading.orders import ExecutionKind, OrderSide, OrderStatus
 from engine.live.risk.limits import RiskLimits, risk_limits_from_text
 from engine.live.risk.manager import RESUME_CONFIRMATION, RiskManager
 from engine.live.risk.memory import RiskMemory
@@ -216,6 +216,19 @@ def test_an_order_counts_until_the_position_has_it():
     assert risk.check(intent(10, name="b"), shown, NOW + 700).allowed
 
 
+def test_a_position_older_than_its_order_but_not_than_its_fills_has_them():
+    risk = manager("positions: {max_notional_usdt: 1000}")
+    assert risk.check(intent(10, name="a"), view(), NOW).allowed
+    # the exchange stamps the order 20 ms later than the fill that completed it
+    risk.record_fill(execution("a", 4, NOW + 100), NOW + 100)
+    filled = order(10, name="a", updated_ms=NOW + 520, status=OrderStatus.FILLED, filled_size=Decimal(10))
+    risk.record_order(filled, NOW + 520)
+    shown = view(NOW + 700, positions=[position(updated_ms=NOW + 500)])
+    assert not risk.check(intent(10, name="b"), shown, NOW + 700).allowed
+    risk.record_fill(execution("a", 6, NOW + 500), NOW + 700)
+    assert risk.check(intent(10, name="b"), shown, NOW + 700).allowed
+
+
 def test_an_order_that_never_showed_is_given_up():
     risk = manager("positions: {max_notional_usdt: 1000}")
     assert risk.check(intent(10, name="a"), view(), NOW).allowed
@@ -376,20 +389,7 @@ def test_a_gain_ends_a_losing_streak():
 
 def test_a_liquidation_stops_opening_until_somebody_looks():
     risk = manager()
-    bust = ExecutionReport(
-        "BTCUSDT",
-        "e",
-        "o",
-        "",
-        SELL,
-        PRICE,
-        Decimal(1),
-        Decimal(0),
-        Decimal(0),
-        False,
-        ExecutionKind.BUST_TRADE,
-        NOW,
-    )
+    bust = execution("", 1, NOW, side=SELL, kind=ExecutionKind.BUST_TRADE)
     risk.record_fill(bust, NOW)
     assert risk.check(intent(), view(), NOW).code is DenialCode.LIQUIDATED
 

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from risk_values import EQUITY, NOW, PRICE, SYMBOLS, closed, intent, order, position, view
+from risk_values import EQUITY, NOW, PRICE, SYMBOLS, closed, execution, intent, order, position, view
 
 from engine.exchange.trading.orders import OrderSide, OrderStatus
 from engine.live.risk.limits import risk_limits_from_text
@@ -128,7 +128,10 @@ class Trading(RuleBasedStateMachine):
                 each.is_over = True
         for name, each in self.sent.items():
             if fills != "nothing" and each.size and not each.is_over:
-                self.meet(each, fills)
+                amount = self.meet(each, fills)
+                if amount and data.draw(st.booleans()):
+                    fill = execution(name, amount, self.now, each.symbol, each.side)
+                    self.risks[data.draw(RISKS)].record_fill(fill, self.now)
                 if is_told:
                     self.tell(self.risks[data.draw(RISKS)], name)
         if is_read:
@@ -144,6 +147,7 @@ class Trading(RuleBasedStateMachine):
                     each.size, each.updated_ms = size, self.now
 
     def meet(self, each, fills):
+        amount = 0
         if fills != "cancelled":
             left = each.size - each.filled
             amount = left if fills == "all" else (left + 1) // 2
@@ -152,6 +156,7 @@ class Trading(RuleBasedStateMachine):
             self.held_ms[each.symbol] = self.now
         each.updated_ms = self.now
         each.is_over = fills == "cancelled" or each.filled == each.size
+        return amount
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data(), which=RISKS)
