@@ -161,6 +161,17 @@ class AcceptedThenRejected(OrderFault):
 
 
 @dataclass(frozen=True)
+class DelayedOrder(OrderFault):
+    """An order is acknowledged and seen nowhere until so many milliseconds of the exchange's time later."""
+
+    delay_ms: int = 500
+
+    def __post_init__(self) -> None:
+        """Refuse a time that is none."""
+        _require(self.delay_ms >= 1, "a delay", self.delay_ms, "milliseconds from 1")
+
+
+@dataclass(frozen=True)
 class PartialFill(OrderFault):
     """The first execution of an order takes this share of it; a market order's rest is cancelled.
 

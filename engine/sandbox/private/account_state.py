@@ -13,7 +13,7 @@ from uuid import UUID
 
 from engine.sandbox.private import accounting
 from engine.sandbox.private.accounting import ZERO
-from engine.sandbox.private.order import Order
+from engine.sandbox.private.order import Order, Ticket
 from engine.sandbox.private.position import Position
 from engine.sandbox.private.records import ClosedPosition, Execution
 from engine.sandbox.private.terms import MarginMode, OrderStatus, Side, Topic
@@ -38,6 +38,15 @@ class Push:
     topic: Topic
     row: dict[str, Any]
     ts_ms: int
+
+
+@dataclass(frozen=True)
+class DelayedTicket:
+    """An order that was acknowledged and meets the market at `due_ms` only."""
+
+    order_id: str
+    ticket: Ticket
+    due_ms: int
 
 
 @dataclass
@@ -73,6 +82,7 @@ class AccountState:
     orders: dict[str, Order] = field(default_factory=dict)
     open_orders: dict[str, Order] = field(default_factory=dict)
     by_link: dict[str, Order] = field(default_factory=dict)
+    delayed: list[DelayedTicket] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
     closed: dict[str, ClosedPosition] = field(default_factory=dict)
     pushes: deque[Push] = field(default_factory=lambda: deque(maxlen=_PUSHES_KEPT))

@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from engine.sandbox.faults import AcceptedThenRejected, HttpFault, PartialFill
-from engine.sandbox.private import accounting
-from engine.sandbox.private.account_state import AccountState, end
-from engine.sandbox.private.accounting import ZERO, round_to_tick, tier_of
+from engine.sandbox.private.accepting import acceptable, refuse_passed_trigger, refuse_unaffordable
+from engine.sandbox.private.account_state import AccountState, DelayedTicket, end
+from engine.sandbox.private.accounting import ZERO, round_to_tick
 from engine.sandbox.private.executing import execute
 from engine.sandbox.private.order import Order, Ticket
 from engine.sandbox.private.quotes import Quotes
@@ -17,7 +17,6 @@ from engine.sandbox.private.telling import tell_order, tell_position
 from engine.sandbox.private.terms import (
     CancelType,
     CreateType,
-    MarginMode,
     OrderStatus,
     OrderType,
     PriceKind,
@@ -28,8 +27,6 @@ from engine.sandbox.private.terms import (
 )
 from engine.timeframes import MINUTE_MS
 
-_MOST_ACTIVE = 500
-_MOST_CONDITIONAL = 10
 _PROTECTION = Decimal("0.01")  # how far from the mark a market order may reach
 
 
@@ -41,17 +38,41 @@ def place(state: AccountState, ticket: Ticket, quotes: Quotes, spoil: HttpFault 
     Refusal
         If the account cannot have it.
     """
-    if state.margin_mode is not MarginMode.ISOLATED:
-        raise Refusal(10001, "params error: the sandbox takes orders in ISOLATED_MARGIN only")
-    if ticket.link_id and ticket.link_id in state.by_link:
-        raise Refusal(110072, "OrderLinkedID is duplicate")
-    ticket = _reducible(state, ticket)
-    _refuse_too_many(state, ticket)
-    _refuse_passed_trigger(ticket, quotes)
-    if ticket.trigger_price is None:
-        refuse_unaffordable(state, ticket, quotes)
+    ticket = acceptable(state, ticket, quotes)
+    return _take(state, state.next_id(), ticket, quotes, spoil)
+
+
+def delay(state: AccountState, ticket: Ticket, quotes: Quotes, delay_ms: int) -> str:
+    """Acknowledge an order that meets the market later; returns its id, by which nothing is found before.
+
+    Raises
+    ------
+    Refusal
+        If the account cannot have it.
+    """
+    delayed = DelayedTicket(state.next_id(), acceptable(state, ticket, quotes), quotes.now_ms + delay_ms)
+    state.delayed.append(delayed)
+    return delayed.order_id
+
+
+def arrive(state: AccountState, delayed: DelayedTicket, quotes: Quotes) -> None:
+    """Let a delayed order meet the market; it is rejected if the account cannot have it any more."""
+    state.delayed.remove(delayed)
+    ticket = delayed.ticket
+    try:
+        ticket = acceptable(state, ticket, quotes)
+    except Refusal:
+        spoil: HttpFault | None = AcceptedThenRejected()
+    else:
+        spoil = None
+    _take(state, delayed.order_id, ticket, quotes, spoil)
+
+
+def _take(
+    state: AccountState, order_id: str, ticket: Ticket, quotes: Quotes, spoil: HttpFault | None
+) -> Order:
     order = Order(
-        order_id=state.next_id(),
+        order_id=order_id,
         ticket=ticket,
         created_ms=quotes.now_ms,
         updated_ms=quotes.now_ms,
@@ -206,72 +227,13 @@ def amend(state: AccountState, order: Order, ticket: Ticket, quotes: Quotes) -> 
             order.is_in_book = True
             raise
     else:
-        _refuse_passed_trigger(ticket, quotes)
+        refuse_passed_trigger(ticket, quotes)
     order.ticket, order.updated_ms = ticket, quotes.now_ms
     if order.status is OrderStatus.UNTRIGGERED:
         tell_order(state, order, quotes)
     else:
         enter(state, order, quotes)
     tell_position(state, ticket.symbol, quotes)
-
-
-def refuse_unaffordable(state: AccountState, ticket: Ticket, quotes: Quotes) -> None:
-    """Refuse an order that would open more than the balance or the risk limit allows."""
-    if ticket.reduce_only:
-        return
-    opening = state.opening_part(ticket.symbol, ticket.side, ticket.size)
-    if not opening:
-        return
-    price = ticket.price or quotes.best(ticket.symbol, ticket.side)
-    position = state.position(ticket.symbol)
-    held = position.size if position.side is ticket.side else ZERO
-    ladder = quotes.instruments[ticket.symbol].ladder
-    value = (held + opening) * price
-    if value > ladder[-1].risk_limit_value:
-        raise Refusal(110089, "Exceeds the maximum risk limit level")
-    most = tier_of(ladder, value).max_leverage
-    if position.leverage > most:
-        raise Refusal(
-            110090,
-            "Order placement failed as your position may exceed the max limit. Please adjust your leverage "
-            f"to {most} or below to increase the max. position limit",
-        )
-    cost = accounting.order_cost(ticket.side, opening, price, position.leverage, state.rates.taker)
-    if cost > state.available():
-        raise Refusal(110007, "ab not enough for new order")
-
-
-def _reducible(state: AccountState, ticket: Ticket) -> Ticket:
-    """Return a reduce-only order cut to its position."""
-    if not ticket.reduce_only or ticket.trigger_price is not None:
-        return ticket
-    position = state.position(ticket.symbol)
-    if position.is_flat:
-        raise Refusal(110017, "current position is zero, cannot fix reduce-only order qty")
-    if position.side is ticket.side:
-        raise Refusal(110017, "Reduce-only rule not satisfied")
-    return replace(ticket, size=min(ticket.size, position.size))
-
-
-def _refuse_too_many(state: AccountState, ticket: Ticket) -> None:
-    open_ones = [order for order in state.open_of(ticket.symbol) if not order.ticket.is_tied]
-    conditional = [order for order in open_ones if order.status is OrderStatus.UNTRIGGERED]
-    if ticket.trigger_price is not None and len(conditional) >= _MOST_CONDITIONAL:
-        raise Refusal(110009, "The number of stop orders exceeds the maximum allowable limit")
-    if len(open_ones) - len(conditional) >= _MOST_ACTIVE:
-        raise Refusal(110020, f"Not allowed to have more than {_MOST_ACTIVE} active orders")
-
-
-def _refuse_passed_trigger(ticket: Ticket, quotes: Quotes) -> None:
-    """Refuse a conditional order whose trigger lies on the wrong side of the price."""
-    if ticket.trigger_price is None:
-        return
-    now = quotes.price(ticket.symbol, ticket.trigger_by)
-    shown = f"trigger_price[{ticket.trigger_price}]"
-    if ticket.triggers_above and ticket.trigger_price <= now:
-        raise Refusal(110092, f"expect Rising, but {shown} <= current[{now}]??{ticket.trigger_by}")
-    if not ticket.triggers_above and ticket.trigger_price >= now:
-        raise Refusal(110093, f"expect Falling, but {shown} >= current[{now}]??{ticket.trigger_by}")
 
 
 def _protection_price(ticket: Ticket, quotes: Quotes) -> Decimal:

@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from engine.errors import ConfigurationError
 from engine.sandbox.clock import Clock
 from engine.sandbox.private.account_state import STARTING_BALANCE_USDT, AccountState
+from engine.sandbox.private.book import arrive
 from engine.sandbox.private.ending import cancel_for_absence, settle_delisted
 from engine.sandbox.private.executing import pay_funding
 from engine.sandbox.private.matching import next_event, settle_moment, symbols_at_work
@@ -147,7 +148,7 @@ class PrivateDesk:
             event
             for key, state in self._accounts.items()
             for events_of in (
-                self._absence_of(key, state),
+                self._own_events_of(key, state),
                 *(self._events_of(key, state, symbol, to_ms) for symbol in symbols_at_work(state)),
             )
             for event in events_of
@@ -157,7 +158,10 @@ class PrivateDesk:
         together = [event for event in events if (event.ts_ms, event.rank) == first]
         return sorted(together, key=lambda event: (event.key, event.symbol))
 
-    def _absence_of(self, key: str, state: AccountState) -> Iterator[_Event]:
+    def _own_events_of(self, key: str, state: AccountState) -> Iterator[_Event]:
+        """Yield what happens to an account whatever the prices: delayed orders arrive, its client is gone."""
+        for delayed in state.delayed:
+            yield _Event(delayed.due_ms, 4, key, delayed.order_id, partial(arrive, state, delayed))
         if state.gone_since_ms is not None and state.dcp_window_s is not None:
             due_ms = state.gone_since_ms + state.dcp_window_s * 1000
             yield _Event(max(due_ms, self._now_ms), 3, key, "", partial(cancel_for_absence, state))

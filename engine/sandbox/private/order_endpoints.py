@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from engine.sandbox.faults import HttpFault
+from engine.sandbox.faults import DelayedOrder, HttpFault
 from engine.sandbox.private.account_state import AccountState
-from engine.sandbox.private.book import amend, cancel, place
+from engine.sandbox.private.book import amend, cancel, delay, place
 from engine.sandbox.private.order import Order
 from engine.sandbox.private.paging import page_of, time_window
 from engine.sandbox.private.quotes import Quotes
@@ -29,7 +29,13 @@ _CLOSED_SHOWN = 500
 
 def create(state: AccountState, parameters: Parameters, quotes: Quotes, fault: HttpFault | None) -> Answer:
     """Take an order; the answer holds its ids only, the stream and the lists tell what becomes of it."""
-    return _ids(place(state, read_ticket(parameters, quotes), quotes, fault))
+    ticket = read_ticket(parameters, quotes)
+    if isinstance(fault, DelayedOrder):
+        return {
+            "orderId": delay(state, ticket, quotes, fault.delay_ms),
+            "orderLinkId": ticket.link_id,
+        }
+    return _ids(place(state, ticket, quotes, fault))
 
 
 def amend_one(state: AccountState, parameters: Parameters, quotes: Quotes) -> Answer:

@@ -65,7 +65,7 @@ def test_a_storm_has_every_passing_fault_in_it():
     storm = fault_storm(3, rate=0.5)
     met = {type(storm.http_fault(KLINE, number)).__name__ for number in range(1, 3000)}
     lasting = {"MissingPage", "UnfinishedCandle"}
-    of_accounts = {"LostAnswer", "AcceptedThenRejected", "PartialFill", "RefusedAuth"}
+    of_accounts = {"LostAnswer", "AcceptedThenRejected", "PartialFill", "DelayedOrder", "RefusedAuth"}
     every = {kind.__name__ for kind in FAULT_KINDS.values()} - of_accounts
     streams = {type(storm.stream_fault(STREAM, number)).__name__ for number in range(1, 3000)}
     assert met | streams == (every - lasting) | {"NoneType"}
@@ -192,6 +192,7 @@ def test_a_plan_that_is_none_is_refused_by_entry(plain, named):
         ("duplicate_rows", "count", 0),
         ("closed_stream", "code", 1006),
         ("closed_stream", "code", 5),
+        ("delayed_order", "delay_ms", 0),
     ],
 )
 def test_a_fault_that_cannot_be_is_refused(fault, field, value):

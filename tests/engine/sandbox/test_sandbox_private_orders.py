@@ -8,7 +8,7 @@ a tick (0.10 for BTCUSDT) above. Codes and messages are those of bybit-exchange/
 import pytest
 from sandbox_private_trader import START, Trader, flat, recorded
 
-from engine.sandbox.faults import AcceptedThenRejected, PartialFill
+from engine.sandbox.faults import AcceptedThenRejected, DelayedOrder, PartialFill
 from engine.sandbox.private.private_paths import PRIVATE_PATHS
 
 RISING = [(60_000, 60_060, 59_940, 60_030)]  # down to 59,940 at 20 s, up to 60,060 at 40 s
@@ -241,6 +241,29 @@ def test_an_order_can_be_acknowledged_and_then_rejected(trader):
     order = trader.place("Buy", "0.1", fault=AcceptedThenRejected())
     assert (order["orderStatus"], order["cumExecQty"]) == ("Rejected", "0.000")
     assert trader.told("order")[-1]["orderStatus"] == "Rejected"
+    assert trader.position()["size"] == "0"
+
+
+def test_an_order_can_be_seen_nowhere_for_a_while(trader):
+    order = {"side": "Buy", "qty": "0.1", "orderType": "Market", "orderLinkId": "slow"}
+    ids = trader.ask("order/create", fault=DelayedOrder(500), **order)
+    assert trader.ask("order/realtime", orderLinkId="slow")["list"] == []
+    assert trader.ask("order/history", orderLinkId="slow")["list"] == []
+    assert trader.refused("order/create", **order)[0] == 110072
+    trader.clock.step(499)
+    assert trader.position()["size"] == "0"
+    trader.clock.step(1)
+    assert trader.order(ids["orderId"])["orderStatus"] == "Filled"
+    assert int(trader.executions()[0]["execTime"]) == START + 500
+
+
+def test_a_delayed_order_is_rejected_if_it_comes_too_late(trader):
+    trader.place("Buy", "0.1")
+    close = {"side": "Sell", "qty": "0.1", "orderType": "Market", "reduceOnly": True}
+    late = trader.ask("order/create", fault=DelayedOrder(500), **close)
+    trader.place("Sell", "0.1")
+    trader.clock.step(500)
+    assert trader.order(late["orderId"])["orderStatus"] == "Rejected"
     assert trader.position()["size"] == "0"
 
 
