@@ -5,8 +5,8 @@ From the ground up:
 - `accounting`: Bybit's formulas for isolated USDT perpetuals, in Decimal;
 - `walk`: how a price moves inside a candle, and when it reaches a level; `quotes`: the prices of a moment;
 - `terms`, `order`, `position`, `records`, `account_state`: what an account is made of;
-- `accepting`, `book`, `executing`, `stops`, `margining`, `liquidating`, `ending`: what can happen to it, a verb
-  a file, each told to the stream by `telling`;
+- `accepting`, `book`, `executing`, `stops`, `margining`, `liquidating`, `ending`: what can happen to it, a
+  verb a file, each told to the stream by `telling`;
 - `matching`: what the market does to an account as time passes; `desk`: all accounts and their one clock;
 - `tickets`, `paging`: requests read; `rows`, `past_rows`: answers written, as Bybit v5 does;
 - `order_endpoints`, `account_endpoints`, `private_paths`: what each path does;
