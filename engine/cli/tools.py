@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ from engine.cli.calling import call, now_ms, refuse, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from engine.tools.mcp.permissions import Permissions
 
 tools_app = typer.Typer(
     help="The tools behind every command: find them, look at one, call one.", no_args_is_help=True
@@ -101,9 +104,9 @@ def mcp_serve(
         refuse(ToolFailure.of(error))
 
 
-def _say_where(url: str, permissions: Any, as_json: bool) -> None:
+def _say_where(url: str, permissions: Permissions, as_json: bool) -> None:
     if as_json:
-        write_json({"url": url, **vars(permissions)})
+        write_json({"url": url, **asdict(permissions)})
         return
     from engine.cli.screen import output
 
