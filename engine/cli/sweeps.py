@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.arguments import AsJson, CardName, OptionalCard, OptionalSymbol
 from engine.cli.calling import call
 
 if TYPE_CHECKING:
@@ -13,14 +14,12 @@ if TYPE_CHECKING:
 
 sweeps_app = typer.Typer(help="The sweep ledger: every trial of every search.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, for machines.")]
-CardName = Annotated[str, typer.Argument(metavar="CARD", help="The card's id, or a YAML file.")]
 _DIGITS = 12
 
 
 @sweeps_app.command("list")
 def sweeps_list(
-    card: Annotated[str | None, typer.Argument(metavar="[CARD]", help="Only this card's family.")] = None,
+    card: OptionalCard = None,
     most: Annotated[int | None, typer.Option(help="How many, the newest first; 50.", min=1)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -31,7 +30,7 @@ def sweeps_list(
 @sweeps_app.command("show")
 def sweeps_show(
     card: CardName,
-    symbol: Annotated[str | None, typer.Option("--symbol", "-s", help="Only this symbol's.")] = None,
+    symbol: OptionalSymbol = None,
     by: Annotated[str | None, typer.Option(metavar="METRIC", help="Which are best; sharpe.")] = None,
     best: Annotated[int | None, typer.Option(help="How many; 10.", min=1)] = None,
     as_json: AsJson = False,

@@ -17,6 +17,7 @@ from engine.settings import Cluster
 from engine.tools.backtest import asked_window
 from engine.tools.cards import find_space
 from engine.tools.cost import CostScale, ToolCost
+from engine.tools.file_access import FileAccess
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import market_store, sweep_ledger
@@ -147,7 +148,17 @@ def _cluster(asked: WhatToSweep, context: ToolContext) -> Cluster | None:
                 way_out="leave one of them out",
             )
         return None
-    return context.settings.cluster if asked.cluster is None else Cluster.parse(asked.cluster)
+    if asked.cluster is None:
+        return context.settings.cluster
+    cluster = Cluster.parse(asked.cluster)
+    elsewhere = cluster is not None and cluster.address is not None and cluster != context.settings.cluster
+    # code and candles are sent there, and what comes back is trusted
+    if elsewhere and context.files is not FileAccess.ANYWHERE:
+        raise ConfigurationError(
+            f"this caller may not send work to {asked.cluster}",
+            way_out="leave cluster out, or say local:2; TRADE_CLUSTER names the one that is allowed",
+        )
+    return cluster
 
 
 TOOLS = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from engine.errors import ConfigurationError
 from engine.tools.cards import file_of, find_space
+from engine.tools.file_access import FileUse
 from engine.tools.market import stored_market
 from engine.tools.registry import SideEffect, ToolContext, ToolInput, ToolSpec
 from engine.tools.stores import sweep_ledger
@@ -35,7 +36,8 @@ class WhichTrials(ToolInput):
 class WhatToAdopt(ToolInput):
     """Which trial becomes a card."""
 
-    card: str = Field(description="the card that was swept: its id, or a YAML file")
+    # the new card is written beside it
+    card: Annotated[str, FileUse.WRITE] = Field(description="the card that was swept: its id, or a YAML file")
     trial: str = Field(description="the first digits of the trial's run id, six or more")
     as_id: str | None = Field(None, description="id of the new card; none: the family's with the version")
 

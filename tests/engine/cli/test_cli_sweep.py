@@ -13,6 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from engine.settings import TradeSettings
+from engine.tools.catalogue import own_registry
+from engine.tools.registry import ToolContext
+
 SHIPPED = Path(__file__).resolve().parents[3] / "idea_cards" / "band_reversion.yaml"
 BLOCKS = """
 parameters:
@@ -197,6 +201,13 @@ def test_processes_write_what_threads_write_and_enter_the_same_trials(own, card,
         refused = own(*arguments, *wrong)
         assert refused.exit_code == 1
         assert told in " ".join(refused.stderr.split())
+
+
+def test_an_agent_sends_work_to_no_address_of_its_own(own, card):
+    context = ToolContext(TradeSettings.from_environment(own.environment), lambda: 0)
+    arguments = {"card": "trend_pullback", "symbol": "BTCUSDT", "cluster": "tcp://192.0.2.1:8786"}
+    error = own_registry().execute("backtest.sweep", arguments, context).error
+    assert "may not send work to tcp://192.0.2.1:8786" in error.message
 
 
 def test_a_winner_becomes_a_card(own, card):
