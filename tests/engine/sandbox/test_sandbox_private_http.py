@@ -27,6 +27,7 @@ from engine.sandbox.faults import (
     account_storm,
 )
 from engine.sandbox.market import GeneratedMarket
+from engine.sandbox.private.call_limits import CallGroup, CallLimits
 from engine.sandbox.rate_limit import RateLimit
 from engine.sandbox.running import FrozenClock, SandboxClock, SandboxServer
 from engine.timeframes import HOUR_MS, MINUTE_MS, parse_utc
@@ -220,26 +221,36 @@ def test_rows_can_come_twice(server, session):
     assert first == second
 
 
-def test_each_account_has_its_limits_and_is_told_of_them():
-    limit = RateLimit()
+def test_calls_are_counted_by_account_and_kind():
+    now_s = 100.0
+    limits = CallLimits(lambda: now_s, is_enforced=True)
+    assert [limits.admit("one", CallGroup.CANCEL).remaining for _ in range(10)] == [*range(9, -1, -1)]
+    refused = limits.admit("one", CallGroup.CANCEL)
+    assert (refused.is_admitted, refused.is_banned, refused.reset_in_ms) == (False, False, 1000)
+    assert limits.admit("two", CallGroup.CANCEL).is_admitted
+    assert limits.admit("one", CallGroup.AMEND).is_admitted
+    now_s += 1.0
+    assert limits.admit("one", CallGroup.CANCEL).remaining == 9
+    shown = CallLimits(lambda: now_s, is_enforced=False)
+    assert all(shown.admit("one", CallGroup.FEE_RATE).is_admitted for _ in range(20))
+
+
+def test_each_account_is_told_of_its_limits_and_held_to_them():
+    order = {**BUY, "orderType": "Limit", "price": "70000"}
     with (
-        SandboxServer(GeneratedMarket(seed=7), now_ms=FrozenClock(NOW), limit=limit) as server,
+        SandboxServer(GeneratedMarket(seed=7), now_ms=FrozenClock(NOW), limit=RateLimit()) as server,
         pybit_session(server, return_response_headers=True) as session,
         pybit_session(server, retry_codes={-1}) as impatient,
     ):
-        _, _, headers = session.cancel_all_orders(**BTC)
-        assert (headers["X-Bapi-Limit"], headers["X-Bapi-Limit-Status"]) == ("10", "9")
-        assert abs(int(headers["X-Bapi-Limit-Reset-Timestamp"]) - time.time() * 1000) < 2000
-        for _ in range(9):
-            impatient.cancel_all_orders(**BTC)
-        assert refusal(impatient.cancel_all_orders, **BTC) == 10006
-        # another group, and another account, have room
+        # a batch counts as many calls as it has orders
+        _, _, headers = session.place_batch_order(category="linear", request=[order] * 10)
+        assert (headers["X-Bapi-Limit"], headers["X-Bapi-Limit-Status"]) == ("10", "0")
+        assert abs(int(headers["X-Bapi-Limit-Reset-Timestamp"]) - time.time() * 1000) < 5000  # of the wall
+        assert refusal(impatient.place_order, **order) == 10006
         assert impatient.get_positions(**BTC)["retCode"] == 0
-        server.desk.open_account("second", "hidden")
-        with pybit_session(server, api_key="second", api_secret="hidden") as second:
-            assert second.cancel_all_orders(**BTC)["retCode"] == 0
         # pybit waits until the time it was told, and succeeds
-        assert session.cancel_all_orders(**BTC)[0]["retCode"] == 0
+        assert session.place_order(**order)[0]["retCode"] == 0
+        assert len(impatient.get_open_orders(**BTC)["result"]["list"]) == 11
 
 
 def test_the_limit_of_an_address_counts_private_requests_too():
@@ -251,17 +262,6 @@ def test_the_limit_of_an_address_counts_private_requests_too():
         for _ in range(3):
             session.get_positions(**BTC)
         assert refusal(session.get_positions, **BTC) == 10006
-
-
-def test_a_batch_counts_as_many_calls_as_it_has_orders():
-    with (
-        SandboxServer(GeneratedMarket(seed=7), now_ms=FrozenClock(NOW), limit=RateLimit()) as server,
-        pybit_session(server, retry_codes={-1}) as session,
-    ):
-        orders = [{**BUY, "orderType": "Limit", "price": "70000"}] * 8
-        assert session.place_batch_order(category="linear", request=orders)["retCode"] == 0
-        assert refusal(session.place_batch_order, category="linear", request=orders) == 10006
-        assert len(session.get_open_orders(**BTC)["result"]["list"]) == 8
 
 
 def test_a_day_with_a_storm_of_faults_loses_no_order_and_doubles_none(server):
