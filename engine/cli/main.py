@@ -47,6 +47,11 @@ EPILOG = (
     "TRADE_DEBUG=1 shows logs and tracebacks."
 )
 
+# Under what the help lists the commands.
+GRAPH, RESEARCH = "From candles to a decision", "Research"
+EVIDENCE, TRADING = "Evidence and promotion", "Trading"
+DATA, TOOLS = "Market data", "Tools and agents"
+
 app = typer.Typer(
     name="trade",
     help="Research to promotion for Bybit USDT perpetuals: IdeaCards in, promotion decisions out.",
@@ -55,31 +60,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(cards_app, name="cards")
-app.add_typer(strategies_app, name="strategies")
+app.add_typer(cards_app, name="cards", rich_help_panel=RESEARCH)
+app.add_typer(strategies_app, name="strategies", rich_help_panel=RESEARCH)
 portfolio_app = typer.Typer(help="Several cards and symbols on one wallet.", no_args_is_help=True)
-app.add_typer(portfolio_app, name="portfolio")
-app.add_typer(sweeps_app, name="sweeps")
-app.add_typer(universe_app, name="universe")
-app.add_typer(features_app, name="features")
-app.command()(docs)
-app.command()(breakdown)
-app.command()(compare)
-app.command()(gate)
-app.command()(gates)
-app.add_typer(data_app, name="data")
-app.add_typer(promotions_app, name="promotions")
-app.command()(promote)
-app.command()(why)
-app.add_typer(live_app, name="live")
-app.add_typer(account_app, name="account")
-app.add_typer(orders_app, name="orders")
-app.add_typer(positions_app, name="positions")
-app.add_typer(risk_app, name="risk")
-app.add_typer(journal_app, name="journal")
-app.add_typer(notifications_app, name="notifications")
-app.add_typer(tools_app, name="tools")
-app.add_typer(mcp_app, name="mcp")
+app.add_typer(portfolio_app, name="portfolio", rich_help_panel=RESEARCH)
+app.add_typer(sweeps_app, name="sweeps", rich_help_panel=RESEARCH)
+app.add_typer(universe_app, name="universe", rich_help_panel=DATA)
+app.add_typer(features_app, name="features", rich_help_panel=RESEARCH)
+app.command(rich_help_panel=RESEARCH)(docs)
+app.command(rich_help_panel=RESEARCH)(breakdown)
+app.command(rich_help_panel=RESEARCH)(compare)
+app.command(rich_help_panel=EVIDENCE)(gate)
+app.command(rich_help_panel=EVIDENCE)(gates)
+app.add_typer(data_app, name="data", rich_help_panel=DATA)
+app.add_typer(promotions_app, name="promotions", rich_help_panel=EVIDENCE)
+app.command(rich_help_panel=EVIDENCE)(promote)
+app.command(rich_help_panel=EVIDENCE)(why)
+app.add_typer(live_app, name="live", rich_help_panel=TRADING)
+app.add_typer(account_app, name="account", rich_help_panel=TRADING)
+app.add_typer(orders_app, name="orders", rich_help_panel=TRADING)
+app.add_typer(positions_app, name="positions", rich_help_panel=TRADING)
+app.add_typer(risk_app, name="risk", rich_help_panel=TRADING)
+app.add_typer(journal_app, name="journal", rich_help_panel=TRADING)
+app.add_typer(notifications_app, name="notifications", rich_help_panel=TRADING)
+app.add_typer(tools_app, name="tools", rich_help_panel=TOOLS)
+app.add_typer(mcp_app, name="mcp", rich_help_panel=TOOLS)
 
 Replay = Annotated[
     Path | None,
@@ -96,7 +101,7 @@ def start(context: typer.Context) -> None:
         open_menu(context)
 
 
-@app.command()
+@app.command(rich_help_panel=GRAPH)
 def init(as_json: AsJson = False) -> None:
     """Create the data folder and its databases. Safe to repeat."""
     from engine.cli import tables
@@ -104,7 +109,7 @@ def init(as_json: AsJson = False) -> None:
     call("project.init", {}, tables.project, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=GRAPH)
 def sync(symbol: Symbols = None, timeframe: Timeframes = None, as_json: AsJson = False) -> None:
     """Fetch closed candles, funding, open interest and rules from the exchange into the store."""
     from engine.cli import tables
@@ -113,7 +118,7 @@ def sync(symbol: Symbols = None, timeframe: Timeframes = None, as_json: AsJson =
     call("data.sync", arguments, tables.sync, as_json=as_json, well=lambda data: not data["failed"])
 
 
-@app.command()
+@app.command(rich_help_panel=GRAPH)
 def run(
     card: CardName,
     symbol: Symbols = None,
@@ -126,7 +131,7 @@ def run(
     call("pipeline.run", arguments, tables.pipeline, as_json=as_json, well=lambda data: not data["failed"])
 
 
-@app.command()
+@app.command(rich_help_panel=GRAPH)
 def demo(
     replay: Replay = None,
     as_json: AsJson = False,
@@ -137,7 +142,7 @@ def demo(
     call("demo.run", {"replay": replay}, tables.demo, as_json=as_json, well=lambda data: not data["failed"])
 
 
-@app.command()
+@app.command(rich_help_panel=RESEARCH)
 def backtest(
     card: CardName,
     symbol: Symbol,
@@ -152,7 +157,7 @@ def backtest(
     call("backtest.run", arguments, tables.backtest, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=RESEARCH)
 def explain(
     card: CardName,
     symbol: Symbol,
@@ -185,7 +190,7 @@ def explain(
         call("explain.trades", run | {"most": most}, explain_tree.trades, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=RESEARCH)
 def sweep(
     card: CardName,
     symbol: Symbol,
@@ -220,7 +225,7 @@ def sweep(
     call("backtest.sweep", arguments, tables.sweep, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=EVIDENCE)
 def validate(
     card: CardName,
     symbol: Symbol,
@@ -243,7 +248,7 @@ def validate(
     call("promotion.validate", arguments, evidence.validation, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=RESEARCH)
 def report(
     card: OptionalCard = None,
     symbol: OptionalSymbol = None,
@@ -255,7 +260,7 @@ def report(
     call("report.show", {"card": card, "symbol": symbol}, tables.reports, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=DATA)
 def sandbox(
     port: Annotated[int, typer.Option(help="Port on loopback; 0 picks a free one.", min=0, max=65535)] = 8765,
     seed: Annotated[int | None, typer.Option(help="Of the generated market; 7 if not given.", min=0)] = None,
