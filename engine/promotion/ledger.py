@@ -67,13 +67,14 @@ class PromotionLedger:
         self._connect = connect
 
     def append(self, decision: PromotionDecision) -> LedgerEntry:
-        """Add a decision, unless it says again what the newest one of its subject and stage says.
+        """Add a decision, unless it says again what its subject's newest row up to its stage says.
 
         The subject is card, symbol and timeframe. The same evidence decided again (see
         `PromotionDecision.digest`) adds no row; the entry that is there already is returned. When a card
         goes from one evidence to another and back, all three stand in the ledger, so that the newest row of
-        a stage is always the decision in force. After a person has retired a card or taken it back, the same
-        evidence is a row of its own again.
+        a stage is always the decision in force. Once something was decided on a stage below, or a person has
+        retired the card or taken it back, the same evidence is a row of its own again, as it may move the
+        card now: leaving rows out never changes where a card stands.
         """
         with self._connect(False) as connection:
             connection.execute("BEGIN TRANSACTION")
@@ -135,16 +136,14 @@ class PromotionLedger:
         row = connection.execute(
             f"""
             SELECT {_COLUMNS} FROM promotion_decisions
-            WHERE card_id = ? AND symbol = ? AND timeframe = ? AND {_STAGE} IN (?, ?, ?)
+            WHERE card_id = ? AND symbol = ? AND timeframe = ? AND list_contains(?, {_STAGE})
             ORDER BY sequence DESC LIMIT 1
             """,
             [
                 decision.card_id,
                 decision.symbol,
                 decision.timeframe.value,
-                decision.stage.value,
-                Stage.CANDIDATE.value,
-                Stage.RETIRED.value,
+                [stage.value for stage in _up_to(decision.stage)],
             ],
         ).fetchone()
         if row is None or row[4] != decision.digest():
@@ -184,6 +183,14 @@ class PromotionLedger:
                 return connection.execute(query, values).fetchall()
         except (DataNotFound, duckdb.CatalogException):
             return []  # no database or no table: nothing has been decided yet
+
+
+def _up_to(stage: Stage) -> tuple[Stage, ...]:
+    """Return the stages a decision on which may change what one on `stage` does, itself among them."""
+    stages = tuple(Stage)
+    if stage is Stage.CANDIDATE:  # it takes everything back
+        return stages
+    return (*stages[: stages.index(stage) + 1], Stage.RETIRED)
 
 
 def entries_frame(entries: tuple[LedgerEntry, ...]) -> pd.DataFrame:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.market_data.duckdb_file import connection_factory
@@ -155,3 +158,33 @@ def test_the_same_evidence_is_one_row_per_stage_and_counts_again_after_a_restart
     assert {entry.decision.stage for entry in ledger.latest()} == set(Stage) - {SHADOW, LIVE}
     assert ledger.verify().rows == 5
     assert stage_of(ledger, "trend", "BTCUSDT", Timeframe.M15, THIS) is BACKTESTED
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            decision,
+            st.sampled_from(Stage),
+            good=st.booleans(),
+            lowers=st.booleans(),
+            system=st.sampled_from([THIS, OTHER]),
+        ),
+        max_size=9,
+    )
+)
+def test_rows_that_the_ledger_leaves_out_change_no_standing(decisions: list[PromotionDecision]) -> None:
+    connection = duckdb.connect()
+
+    @contextmanager
+    def connect(_read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        yield connection
+
+    ledger = PromotionLedger(connect)
+    for made in decisions:
+        ledger.append(made)
+        ledger.append(made)  # said twice
+    subject = ("trend", "BTCUSDT", Timeframe.M15)
+    assert len(ledger.history()) <= len(decisions)
+    for system in (THIS, OTHER):
+        assert stage_of(ledger, *subject, system) is stands(*decisions, system=system).stage
