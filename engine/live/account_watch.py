@@ -193,6 +193,8 @@ class AccountKeeper:
         self._note_closed(now_ms)
         self._desk.risk.observe(book.view(), now_ms)
         self._write_state(now_ms)
+        if self._codes:
+            self._withdraw(now_ms)
         self._desk.write(JournalKind.RECONCILED, self._told(differing), now_ms)
 
     def _book_missed(self, now_ms: int) -> None:
@@ -211,6 +213,14 @@ class AccountKeeper:
             self._codes = codes
             state = {"trading": self._desk.risk.state(now_ms), "reasons": reasons}
             self._desk.write(JournalKind.STATE, state, now_ms)
+
+    def _withdraw(self, now_ms: int) -> None:
+        """Cancel what rests and could open, while nothing may be opened: whoever placed it."""
+        for order in list(self.book.open_orders.values()):
+            if not order.reduce_only:
+                outcome = self._desk.manager.cancel(order.symbol, order_id=order.order_id)
+                told = {"withdrawn": order.order_link_id or order.order_id, "was": outcome}
+                self._desk.write(JournalKind.STATE, told, now_ms, symbol=order.symbol)
 
     def _note_closed(self, now_ms: int) -> None:
         since_ms = self._closed_ms if self._closed_ms is not None else now_ms - DAY_MS

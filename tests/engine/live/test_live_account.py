@@ -189,6 +189,22 @@ def test_a_position_closed_by_hand_is_closed_here_too_and_one_opened_by_hand_sto
         assert lines(run, JournalKind.REFUSAL)[-1]["code"] == "not_reconciled"
 
 
+def test_what_an_earlier_run_has_left_is_not_taken_for_ones_own(trial):
+    with trial.trade([ping(position_policy=HOLD)]) as run:
+        trial.step(run)
+    held = trial.manager.position(BTC)
+    # the same card with another number is another run, and knows nothing of the position
+    with trial.trade([ping(position_policy=HOLD.replace("60", "61"))]) as other:
+        for _ in range(3):
+            trial.step(other)
+        [leg] = other.runner.legs
+        assert not leg.is_in_step()
+        assert leg.twin.position.direction == 0
+        assert {reason for reason, _ in fills(other)} == {"foreign"}
+        assert trial.manager.position(BTC).signed_size == held.signed_size
+        assert trial.manager.position(BTC).stop_loss == held.stop_loss
+
+
 def test_what_cannot_be_placed_safely_is_refused_at_the_start():
     bare = ping(stop_loss="  stop_loss: null", take_profit="  take_profit: null")
     cards = run_cards([bare], None)
@@ -235,3 +251,19 @@ def test_what_stops_trading_is_written_down_when_it_begins_and_ends(trial):
         states = lines(run, JournalKind.STATE)
         assert [state["trading"] for state in states] == ["halted", "active"]
         assert states[0]["reasons"][0]["code"] == "manual_halt"
+
+
+def test_a_resting_entry_is_withdrawn_when_nothing_may_be_opened(trial):
+    entry = (
+        "entry_order: {type: limit, offset: {type: percent, value: 3.0}, time_in_force: gtc, "
+        "expiry_bars: 50, reprice: never}"
+    )
+    with trial.trade([ping(position_policy=f"{HOLD}\n{entry}")]) as run:
+        trial.step(run)
+        assert len(trial.manager.open_orders()) == 1
+        run.desk.risk.record_equity(run.desk.book.wallet.equity / 2, trial.clock())
+        trial.step(run)
+        assert trial.manager.open_orders() == ()
+        trial.step(run)
+        assert trial.manager.open_orders() == ()
+        assert [state for state in lines(run, JournalKind.STATE) if "withdrawn" in state]
