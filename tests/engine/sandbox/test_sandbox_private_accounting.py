@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sandbox.private import accounting
+from engine.sandbox.private.position import Position, after_fill
 from engine.sandbox.private.terms import Side
 from engine.sandbox.risk_ladders import ADAUSDT_ROWS, BTCUSDT_ROWS, ladder
 from engine.sim.liquidation import LiquidationRegime, liquidation_price_in_tiers
@@ -116,6 +117,34 @@ def test_fees(value, rate, expected):
 )
 def test_unrealised_pnl(side, size, entry, price, expected):
     assert accounting.unrealised_pnl(side, Decimal(size), Decimal(entry), Decimal(price)) == expected
+
+
+def filled(position, side, size, price, rate="0"):
+    size, price = Decimal(size), Decimal(price)
+    return after_fill(position, side, size, price, size * price * Decimal(rate), 0)
+
+
+def test_the_average_entry_weighs_by_size_and_a_reduction_leaves_it():
+    position, _ = filled(Position("BTCUSDT"), LONG, "0.5", "5000")
+    position, _ = filled(position, LONG, "0.3", "6000")
+    assert position.entry == 5375
+    position, closing = filled(position, SHORT, "0.3", "7000")
+    assert (position.entry, position.size, closing.pnl) == (5375, Decimal("0.5"), Decimal("487.5"))
+
+
+def test_the_pnl_of_an_execution():
+    position, _ = filled(Position("BTCUSDT"), LONG, "0.5", "95900")
+    _, closing = filled(position, SHORT, "0.5", "95900.1")
+    assert closing.pnl == Decimal("0.05")
+
+
+def test_closed_pnl_takes_the_fees_of_both_sides_off():
+    """The documented row: 3 ETH in for 3,584.9255 and out for 3,541.795 USDT, at 0.06 %."""
+    entry, exit_price = Decimal("3584.9255") / 3, Decimal("3541.795") / 3
+    position, _ = filled(Position("ETHUSDT"), LONG, "3", entry, "0.0006")
+    position, closing = filled(position, SHORT, "3", exit_price, "0.0006")
+    assert closing.net_pnl.quantize(Decimal("1e-7")) == Decimal("-47.4065323")
+    assert position.realised.quantize(Decimal("1e-7")) == Decimal("-47.4065323")
 
 
 @given(
