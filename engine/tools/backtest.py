@@ -59,7 +59,7 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
 
     The gates judge the result, and nothing is entered in the ledger: that is the pipeline's to do.
     """
-    from engine.backtest.artifacts import artifact_base, write_artifacts
+    from engine.backtest.artifacts import reachable_base, write_artifacts
     from engine.backtest.measure import measure
     from engine.backtest.runner import run_card
     from engine.metrics.tags import tag_breakdown
@@ -76,7 +76,7 @@ def run_backtest(asked: WhatToBacktest, context: ToolContext) -> dict[str, Any]:
     metrics = measure(result)
     decision = decide_run(result, metrics, plan.card.promotion, decided_at_ms=context.now_ms())
     context.progress.advance("backtest", note="measured")
-    report = artifact_base(context.settings.artifacts_uri) / report_of_run(result)
+    report = reachable_base(context.settings.artifacts_uri) / report_of_run(result)
     folder = report.parent
     write_artifacts(result, folder)
     candles = store.read_ohlcv(result.symbol, result.exec_timeframe, *result.window)

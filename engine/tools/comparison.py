@@ -31,7 +31,7 @@ class WhatToCompare(ToolInput):
 
 def compare_cards(asked: WhatToCompare, context: ToolContext) -> dict[str, Any]:
     """Backtest several cards on stored candles of one symbol, and write a report that compares them."""
-    from engine.backtest.artifacts import artifact_base
+    from engine.backtest.artifacts import reachable_base
     from engine.backtest.measure import measure
     from engine.backtest.runner import run_card
     from engine.reports.comparison import MeasuredRun, daily_correlation, write_comparison
@@ -48,7 +48,9 @@ def compare_cards(asked: WhatToCompare, context: ToolContext) -> dict[str, Any]:
     context.progress.finish(_TASK)
     identity = hash_of([run.result.run_id for run in runs])[:_NAME_DIGITS]
     report = (
-        artifact_base(context.settings.artifacts_uri) / COMPARISONS_FOLDER / f"{asked.symbol}_{identity}.html"
+        reachable_base(context.settings.artifacts_uri)
+        / COMPARISONS_FOLDER
+        / f"{asked.symbol}_{identity}.html"
     )
     write_comparison(runs, report, generated=market.kind is MarketKind.GENERATED)
     return {

@@ -41,7 +41,7 @@ class WhatToRunTogether(ToolInput):
 
 def run_portfolio(asked: WhatToRunTogether, context: ToolContext) -> dict[str, Any]:
     """Run cards on stored candles, on one wallet; write the artifacts and answer with a line per member."""
-    from engine.backtest.artifacts import artifact_base, write_artifacts
+    from engine.backtest.artifacts import reachable_base, write_artifacts
     from engine.backtest.portfolio import PortfolioEngine, prepare_portfolio
     from engine.backtest.portfolio_result import measure_portfolio
 
@@ -63,7 +63,7 @@ def run_portfolio(asked: WhatToRunTogether, context: ToolContext) -> dict[str, A
     metrics = measure_portfolio(result)
     context.progress.advance(_TASK, note="simulated")
     name = f"{result.exec_timeframe}_{result.run_id[:_RUN_DIGITS]}"
-    folder = artifact_base(context.settings.artifacts_uri) / PORTFOLIOS_FOLDER / name
+    folder = reachable_base(context.settings.artifacts_uri) / PORTFOLIOS_FOLDER / name
     write_artifacts(result, folder)
     context.progress.advance(_TASK, note="written")
     context.progress.finish(_TASK)

@@ -119,7 +119,7 @@ def validate_card(asked: WhatToValidate, context: ToolContext) -> dict[str, Any]
 
 def _write_report(space: ParameterSpace, gathered: Gathered, market: Market, context: ToolContext) -> UPath:
     """Write the report of the card's run over the same history, with the evidence in it."""
-    from engine.backtest.artifacts import artifact_base
+    from engine.backtest.artifacts import reachable_base
     from engine.backtest.engine import BacktestEngine
     from engine.backtest.measure import measure
     from engine.backtest.prepare import prepare_history
@@ -131,7 +131,7 @@ def _write_report(space: ParameterSpace, gathered: Gathered, market: Market, con
     result = BacktestEngine().run(prepare_history(plan, gathered.history))
     metrics = measure(result)
     decision = decide_run(result, metrics, plan.card.promotion, decided_at_ms=context.now_ms())
-    report = artifact_base(context.settings.artifacts_uri) / report_of_run(result)
+    report = reachable_base(context.settings.artifacts_uri) / report_of_run(result)
     write_report(
         result,
         metrics,
