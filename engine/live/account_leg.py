@@ -130,8 +130,12 @@ class AccountLeg(LegTrading):
         """Book what was filled, and see to it that what is held now has its bracket."""
         if told.execution_id in self._seen:
             return
+        data = fill_of(told, self.twin, self._book, is_ours=told.order_link_id in self._names)
+        if data["reason"] == FOREIGN:
+            # people's, an earlier run's, or of an order that a crash has made this run forget and that it is
+            # about to decide on again: then it is asked for once more, for position and record differ
+            return
         self._seen.add(told.execution_id)
-        data = fill_of(told, self.twin, self._book)
         self._write(JournalKind.FILL, data, now_ms)
         if data["reason"] == FUNDING:
             return
@@ -157,7 +161,7 @@ class AccountLeg(LegTrading):
                 self._unprotected = True
             if entry is not None:
                 self.entry = None if is_last else replace(entry, filled=entry.filled + size)
-        elif data["reason"] != FOREIGN and self.twin.position.direction != 0:
+        elif self.twin.position.direction != 0:
             reason = FillReason[str(data["reason"]).upper()]
             direction = int(self.twin.position.direction)
             self._realised += direction * size * (price - float(self.twin.position.entry_price))
@@ -238,6 +242,7 @@ class AccountLeg(LegTrading):
         elif data["phase"] == "sending":
             self._unsettled = None
             request = data["request"]
+            self._names.add(str(request["order_link_id"]))
             name, size = str(request["order_link_id"]), float(request["size"])
             order = SentOrder(name, int(data["ts_close"]), ts_ms, size, attempt=attempt_of(name))
             rung = rung_of(name)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from engine.live.journal import JournalEntry, JournalKind
-from engine.live.leg_fills import ENTRY, FOREIGN, FUNDING
+from engine.live.leg_fills import ENTRY, FUNDING
 
 _END = "end_of_data"
 
@@ -88,7 +88,7 @@ def run_trades(entries: Sequence[JournalEntry], first_open: int, bar_ms: int) ->
     value_in = value_out = 0.0
     for entry in entries:
         data = entry.data
-        if entry.kind is not JournalKind.FILL or data["reason"] in (FUNDING, FOREIGN):
+        if entry.kind is not JournalKind.FILL or data["reason"] == FUNDING:
             continue
         price, size, ts = float(data["price"]), float(data["size"]), int(data["ts_ms"])
         if data["reason"] == ENTRY:

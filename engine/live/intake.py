@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from engine.backtest.prepare import funding_from_frame
-from engine.errors import DataError
+from engine.errors import DataError, ExchangeError
 from engine.exchange.stream import CandleTopic, ClosedCandle
 from engine.features.builder import stamped
 from engine.features.inputs import OPEN_INTEREST, Stamped
@@ -72,7 +73,8 @@ class Intake:
         Raises
         ------
         ExchangeError
-            If its mark kline is needed and the exchange does not give it: nothing is taken then.
+            If it is no candle, or its mark kline is needed and the exchange does not give it: nothing is
+            taken then.
         DataError
             If the journal cannot be written.
         """
@@ -80,6 +82,7 @@ class Intake:
         series = self.market.series[timeframe]
         if candle.ts_open < series.next_open:
             return False
+        _refuse_unsound(candle)
         marks = self._marks(timeframe, series.next_open, candle.ts_open + timeframe.ms)
         seen = SeenCandle(
             self.market.symbol,
@@ -199,3 +202,19 @@ class Intake:
 
     def _write(self, plain: Mapping[str, Any], now_ms: int) -> None:
         self._journal.append(JournalEntry(now_ms, JournalKind.CANDLE, symbol=self.market.symbol, data=plain))
+
+
+def _refuse_unsound(candle: ClosedCandle) -> None:
+    """Refuse what is no candle: once written down it would stop the run at every start."""
+    prices = (candle.open, candle.high, candle.low, candle.close)
+    inside = candle.low <= min(candle.open, candle.close) and max(candle.open, candle.close) <= candle.high
+    finite = all(isfinite(value) for value in (*prices, candle.volume))
+    if not (finite and candle.low > 0.0 and inside and candle.volume >= 0.0):
+        raise ExchangeError(
+            f"what is told as a {candle.topic.timeframe} candle of {candle.topic.symbol} is none: {candle}",
+            way_out="it is asked for again over REST",
+        )
+    if not candle.topic.timeframe.is_aligned(candle.ts_open):
+        raise ExchangeError(
+            f"the stream tells of a {candle.topic.timeframe} candle that is off the grid: {candle}"
+        )

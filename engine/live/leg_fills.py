@@ -14,7 +14,7 @@ ENTRY, FUNDING, FOREIGN = "entry", "funding", "foreign"
 """Reasons beside those of exits: what opened, what was paid, and what no order of ours did."""
 
 
-def fill_of(told: ExecutionReport, twin: TwinAccount, book: AccountBook) -> dict[str, Any]:
+def fill_of(told: ExecutionReport, twin: TwinAccount, book: AccountBook, *, is_ours: bool) -> dict[str, Any]:
     """Return a fill or a funding payment as a line of the journal.
 
     Parameters
@@ -24,8 +24,10 @@ def fill_of(told: ExecutionReport, twin: TwinAccount, book: AccountBook) -> dict
         The position's record before it.
     book : AccountBook
         What kinds of bracket orders were of.
+    is_ours : bool
+        Whether the run has sent the order: an earlier run may have traded the symbol, and so may people.
     """
-    reason, rung = _reason_of(told, twin, book)
+    reason, rung = _reason_of(told, twin, book, is_ours)
     return {
         "ts_ms": told.ts_ms,
         "execution_id": told.execution_id,
@@ -42,20 +44,20 @@ def fill_of(told: ExecutionReport, twin: TwinAccount, book: AccountBook) -> dict
     }
 
 
-def _reason_of(told: ExecutionReport, twin: TwinAccount, book: AccountBook) -> tuple[str, int]:
+def _reason_of(told: ExecutionReport, twin: TwinAccount, book: AccountBook, is_ours: bool) -> tuple[str, int]:
     """Return what a fill was of, by its order, and which target."""
     link, direction = told.order_link_id, int(twin.position.direction)
     if told.kind is ExecutionKind.FUNDING:
         return FUNDING, -1
-    if "-entry" in link:
+    if is_ours and "-entry" in link:
         return ENTRY, -1
     if direction in (0, 1 if told.side is OrderSide.BUY else -1):
         return FOREIGN, -1
     if told.kind is ExecutionKind.BUST_TRADE:
         return _named(FillReason.LIQUIDATION), -1
-    if "-exit" in link:
+    if is_ours and "-exit" in link:
         return _named(FillReason(int(twin.position.pending_exit) or int(FillReason.SIGNAL))), -1
-    rung = rung_of(link)
+    rung = rung_of(link) if is_ours else None
     if rung is not None:
         return _named(FillReason.TAKE_PROFIT), rung
     kind = book.stop_order_type(told.order_id)

@@ -43,6 +43,7 @@ class LegTrading:
         self._unprotected = False
         self._last_price = 0.0
         self._refusals = 0
+        self._names: set[str] = set()
 
     @property
     def card_id(self) -> str:
@@ -174,6 +175,7 @@ class LegTrading:
             self.twin.fund(self._equity(), float(wallet.available_balance), unrealised)
 
     def _send(self, request: OrderRequest, ts_close: int, now_ms: int) -> Sent:
+        self._names.add(request.order_link_id)
         sent = self._desk.send(
             request,
             card_id=self.card_id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from live_case import Trial, plan_named
@@ -102,6 +104,25 @@ def test_nothing_is_decided_before_the_marks_are_known(tmp_path):
         trial.server.put_in_force(FaultPlan())
         run.runner.catch_up(trial.clock())
         assert len(entries(run, JournalKind.DECISION)) == 1
+
+
+def test_a_candle_that_is_none_is_refused_before_it_is_written(tmp_path):
+    plans = [plan_named("band_reversion")]
+    with Trial(tmp_path) as trial, trial.open(plans, ["BTCUSDT"]) as run:
+        trial.clock.step(QUARTER_MS)
+        candle = trial.candle("BTCUSDT", Timeframe.M15, Timeframe.M15.last_closed(trial.clock()))
+        for wrong in (
+            replace(candle, high=candle.low - 1.0),
+            replace(candle, close=float("nan")),
+            replace(candle, low=-1.0),
+            replace(candle, volume=-1.0),
+            replace(candle, ts_open=candle.ts_open + 1),
+        ):
+            with pytest.raises(ExchangeError, match="candle"):
+                run.runner.take(wrong, trial.clock())
+        assert entries(run, JournalKind.CANDLE) == []
+        run.runner.take(candle, trial.clock())
+        assert len(entries(run, JournalKind.CANDLE)) == 1
 
 
 def test_a_month_with_outages_agrees_with_the_backtest(tmp_path):
