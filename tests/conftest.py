@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Before anything reads the environment: what a developer has set must not reach a test.
 for _name in [name for name in os.environ if name.startswith("TRADE_") or name == "DAGSTER_HOME"]:
@@ -21,6 +22,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     # the project first: tests/engine must not hide engine from an installed command
     [*map(str, Path(__file__).parents[1::-1]), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("trade", deadline=None)
+settings.load_profile("trade")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
