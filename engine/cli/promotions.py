@@ -125,9 +125,10 @@ def promote(
 ) -> None:
     """Take a card to its next stage, if the evidence allows; every decision goes into the ledger.
 
-    Candidate to backtested to validated to shadow by evidence, which is gathered as needed over the whole
-    history. To live, retired from anywhere, or back as a candidate, by a person with a reason. With fewer
-    windows, sets or paths it is quicker and shows what is wrong, but does not promote.
+    Up to shadow by evidence, gathered as needed over the whole history. To
+    live, retired from anywhere, or back as a candidate: by a person who says
+    why. With fewer windows, sets or paths it is quicker and shows what is
+    wrong, but does not promote.
     """
     from engine.cli import promotion_tables
 
