@@ -35,9 +35,7 @@ def limits(console: Console, data: Row) -> None:
     if data["file_exists"]:
         console.print(f"Read from {data['file']}", soft_wrap=True)
     else:
-        console.print(
-            f"Defaults: there is no {data['file']} (trade risk write-limits)", soft_wrap=True
-        )
+        console.print(f"Defaults: there is no {data['file']} (trade risk write-limits)", soft_wrap=True)
 
 
 def written(console: Console, data: Row) -> None:
