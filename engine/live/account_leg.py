@@ -69,6 +69,8 @@ class AccountLeg(LegTrading):
         self._seen: set[str] = set()
         self._unsettled: Decision | None = None
         self._wanted: dict[str, Any] = {}
+        # the last fill that is booked: what was not told has to be looked for from there on
+        self.booked_until = first_open
         self._fills = 0
         self._realised = 0.0
 
@@ -151,6 +153,7 @@ class AccountLeg(LegTrading):
         """Book a fill as the journal has it."""
         self._fills += 1
         ts, price, size = int(data["ts_ms"]), float(data["price"]), float(data["size"])
+        self.booked_until = max(self.booked_until, ts)
         number = self._bar_number(ts)
         opened = self.first_open + number * self.plan.card.timeframes.exec.ms
         if data["reason"] == ENTRY:

@@ -24,6 +24,8 @@ from engine.timeframes import DAY_MS
 _PRICES_EVERY_S = 10.0
 _CLOSED_OVERLAP_MS = 60_000
 _AGAIN_S = 5.0
+# Executions may be listed out of order.
+_LISTED_LATE_MS = 60_000
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ class AccountKeeper:
         """Ask for the fills of a symbol that does not agree: they may not have been told."""
         for leg in self._legs:
             if not leg.is_in_step():
-                since_ms = leg.decided_until - 2 * leg.plan.card.timeframes.exec.ms
+                since_ms = leg.booked_until - _LISTED_LATE_MS
                 for told in self._desk.manager.executions(leg.symbol, since_ms=since_ms):
                     leg.on_execution(told, now_ms)
 

@@ -50,10 +50,10 @@ from engine.strategies.card_plan import CardPlan, plan_card
 from engine.timeframes import Timeframe, parse_utc
 
 SHIPPED = Path(__file__).resolve().parents[2] / "idea_cards" / "trend_pullback.yaml"
-SYMBOLS = (
-    ["BTCUSDT", "ETHUSDT", "SOLUSDT", "ADAUSDT", "XRPUSDT"]
-    + ["DOGEUSDT", "BNBUSDT", "LTCUSDT", "LINKUSDT", "AVAXUSDT"]
-)  # fmt: skip
+SYMBOLS = [
+    *("BTCUSDT", "ETHUSDT", "SOLUSDT", "ADAUSDT", "XRPUSDT"),
+    *("DOGEUSDT", "BNBUSDT", "LTCUSDT", "LINKUSDT", "AVAXUSDT"),
+]
 START = "2025-03-01T00:00:02"
 CARDS_A_SYMBOL = 2
 LIMITS = """
