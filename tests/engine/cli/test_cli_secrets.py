@@ -33,12 +33,13 @@ PLANTED = {
     "TRADE_DEMO_API_SECRET": "PlantedDemoSecretV2",
     "TRADE_LIVE_API_KEY": "PlantedLiveKeyK5",
     "TRADE_LIVE_API_SECRET": "PlantedLiveSecretJ9",
-    "TRADE_TELEGRAM_TOKEN": "7461992035:AAPlantedTelegramTokenWithEnoughChars",
-    "TRADE_DISCORD_WEBHOOK": "https://discord.com/api/webhooks/99887766/PlantedDiscordHook",
-    "TRADE_WEBHOOK_URL": "https://hooks.example/PlantedWebhookPath",
+    # nobody listens there
+    "TRADE_DISCORD_WEBHOOK_URL": "https://127.0.0.1:9/api/webhooks/99887766/PlantedDiscordHook",
+    "TRADE_WEBHOOK_URL": "https://127.0.0.1:9/PlantedWebhookPath",
 }
+TELEGRAM = "7461992035:AAPlantedTelegramTokenWithEnoughChars"
 PASSWORD = "PlantedPasswordInAnAddress"
-SECRETS = (*PLANTED.values(), PASSWORD)
+SECRETS = (*PLANTED.values(), "PlantedDiscordHook", "PlantedWebhookPath", TELEGRAM, PASSWORD)
 
 
 @dataclass
@@ -126,6 +127,9 @@ def mistakes(session: Session) -> None:
     session.trade("universe", "refresh", TRADE_SANDBOX_URL=with_password)
     session.trade("cards", "show", PLANTED["TRADE_LIVE_API_SECRET"])
     session.trade("data", "query", f"SELECT '{PLANTED['TRADE_DEMO_API_SECRET']}' AS said", "--json")
+    session.call("notifications.test")
+    # without a chat it cannot be used
+    session.trade("tools", "call", "notifications.test", "--yes", "--json", TRADE_TELEGRAM_TOKEN=TELEGRAM)
     for mode in ("shadow", "live"):
         session.trade("live", "start", "channel_breakout", "--mode", mode, "--for", "0.01", "--json")
 
@@ -152,7 +156,7 @@ def agent(session: Session) -> None:
                     ("orders_list", {}),
                     ("data_sync", {"symbols": ["BTCUSDT"], "timeframes": ["1h"]}),
                     ("cards_show", {"card": PLANTED["TRADE_SANDBOX_API_SECRET"]}),
-                    ("data_query", {"sql": f"SELECT '{PLANTED['TRADE_TELEGRAM_TOKEN']}' AS said"}),
+                    ("data_query", {"sql": f"SELECT '{TELEGRAM}' AS said"}),
                     ("live_run", {"cards": ["channel_breakout"], "mode": "live"}),
                     ("tools_list", {"search": PLANTED["TRADE_SANDBOX_API_KEY"]}),
                     ("no_such_tool", {"token": PLANTED["TRADE_LIVE_API_SECRET"]}),
