@@ -6,7 +6,9 @@ account without it, the first 10 seconds after it was sent and the second 10 sec
 then it may count twice, in the position and here: too much, never too little.
 
 10 seconds are the 5 within which Bybit takes a request or refuses it (recv_window), and 5 by which the parts
-of one reading, or the pushes of an order and of its position, may be apart.
+of one reading, or the pushes of an order and of its position, may be apart. Stamps are milliseconds: of two
+fills of one symbol in the same millisecond, with a reading of the account between them, the second is taken
+for shown too; it is until the next push, which is on its way by then.
 """
 
 from __future__ import annotations

@@ -147,6 +147,8 @@ class Trading(RuleBasedStateMachine):
                     each.size, each.updated_ms = size, self.now
 
     def meet(self, each, fills):
+        # no two fills bear one millisecond: what that would come to is told in `in_flight`
+        self.now += 1
         amount = 0
         if fills != "cancelled":
             left = each.size - each.filled
