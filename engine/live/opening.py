@@ -21,7 +21,7 @@ from engine.live.decider import refuse_unready
 from engine.live.journal import Journal
 from engine.live.order_desk import OrderDesk
 from engine.live.risk.manager import RiskManager
-from engine.live.run_folder import RunFolder, RunIdentity, RunMode, run_cards, run_name
+from engine.live.run_folder import RunCard, RunFolder, RunIdentity, RunMode, run_cards, run_name
 from engine.live.runner import Runner, open_runner, refuse_other_cards
 from engine.live.shadow import ShadowLeg, refuse_strategy
 from engine.live.warmup import warm_up
@@ -177,7 +177,7 @@ def open_account_run(
     """
     identity, markets = folder.identity(), folder.markets()
     by_id = {plan.card.id: plan for plan in plans}
-    refuse_unsafe(by_id.values(), identity)
+    refuse_unsafe(plans, identity.cards)
     journal = Journal(folder.journal_path, redactor)
     book = AccountBook({symbol: market.instrument for symbol, market in markets.items()})
     desk = OrderDesk(manager, risk, book, journal)
@@ -208,7 +208,7 @@ def open_account_run(
     return OpenAccountRun(folder, journal, runner, keeper, desk)
 
 
-def refuse_unsafe(plans: Iterable[CardPlan], identity: RunIdentity) -> None:
+def refuse_unsafe(plans: Iterable[CardPlan], cards: Iterable[RunCard]) -> None:
     """Refuse what cannot be placed safely at an exchange.
 
     Raises
@@ -223,13 +223,13 @@ def refuse_unsafe(plans: Iterable[CardPlan], identity: RunIdentity) -> None:
                 way_out="give it a stop, or run it in shadow",
             )
     owners: dict[str, str] = {}
-    for card in identity.cards:
+    for card in cards:
         for symbol in card.symbols:
             if symbol in owners:
                 raise ConfigurationError(
                     f"{owners[symbol]} and {card.card_id} both trade {symbol}, and an account has one "
                     "position of a symbol",
-                    way_out="give each its own symbols (--symbol), or an account of its own",
+                    way_out="give each card symbols of its own, or an account of its own",
                 )
             owners[symbol] = card.card_id
 

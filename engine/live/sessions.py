@@ -15,12 +15,13 @@ from engine.live.evidence import write_evidence
 from engine.live.notifications.channels import channels_of
 from engine.live.notifications.following import followed
 from engine.live.notifications.notifier import Notifier
-from engine.live.opening import OpenRun, open_account_run, open_shadow, prepare_folder
+from engine.live.opening import OpenRun, open_account_run, open_shadow, prepare_folder, refuse_unsafe
 from engine.live.permission import StandingOf, refuse_unpermitted, refuse_wrong_exchange
 from engine.live.risk.files import risk_manager
 from engine.live.risk.verdict import LimitUsage
 from engine.live.run_folder import RunFolder, RunMode, one_runner, run_cards, runs_root
 from engine.live.session import AccountWatch, Session, SessionState
+from engine.live.shadow import refuse_strategy
 from engine.live.status import StatusBoard, write_status
 from engine.redaction import Redactor
 from engine.settings import TradeSettings
@@ -84,11 +85,14 @@ def run_session(
         If what has to be known first is not to be had.
     """
     refuse_wrong_exchange(asked.mode, settings.exchange)
+    for plan in asked.plans:
+        refuse_strategy(plan)
+    cards = run_cards(asked.plans, asked.symbols)
     manager = None
     if asked.mode is not RunMode.SHADOW:
+        refuse_unsafe(asked.plans, cards)
         manager = connect_account(settings, variables)
     if asked.mode is RunMode.LIVE and manager is not None:
-        cards = run_cards(asked.plans, asked.symbols)
         refuse_unpermitted(cards, manager, standing_of, asked.confirmation)
     root = runs_root(settings)
     now_ms = client.server_time_ms()

@@ -12,7 +12,7 @@ from engine.exchange.trading.orders import OrderKind, OrderRequest, OrderSide, O
 from engine.live.journal import JournalKind, read_journal
 from engine.live.opening import refuse_unsafe
 from engine.live.permission import live_phrase, refuse_unpermitted, refuse_wrong_exchange
-from engine.live.run_folder import RunIdentity, RunMode, run_cards
+from engine.live.run_folder import RunMode, run_cards
 from engine.promotion.policy import Stage
 from engine.promotion.stages import Standing
 from engine.sandbox.faults import FaultPlan, LostAnswer, Scripted
@@ -210,10 +210,10 @@ def test_what_cannot_be_placed_safely_is_refused_at_the_start():
     bare = ping(stop_loss="  stop_loss: null", take_profit="  take_profit: null")
     cards = run_cards([bare], None)
     with pytest.raises(ConfigurationError, match="stop_loss"):
-        refuse_unsafe([bare], RunIdentity(RunMode.DEMO, "sandbox", 0, cards))
+        refuse_unsafe([bare], cards)
     two = [ping(), plan_named("band_reversion")]
     with pytest.raises(ConfigurationError, match="both trade BTCUSDT"):
-        refuse_unsafe(two, RunIdentity(RunMode.DEMO, "sandbox", 0, run_cards(two, None)))
+        refuse_unsafe(two, run_cards(two, None))
 
 
 def test_a_mode_goes_with_its_exchange():
