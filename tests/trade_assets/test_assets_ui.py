@@ -94,21 +94,29 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 def address(environment: dict[str, str]) -> Iterator[str]:
     """The address of the UI, as `make ui` runs it."""
     port = free_port()
-    log = Path(environment["DAGSTER_HOME"]).parent / "web_server.log"
+    log = Path(environment["DAGSTER_HOME"]).parent / "ui.log"
+    commands = (
+        ["-m", "trade_assets.web_server", str(port), "workspace.yaml"],
+        ["-m", "dagster._daemon", "run", "-w", "workspace.yaml"],
+    )
     with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "trade_assets.web_server", str(port), "workspace.yaml"],
-            cwd=PROJECT_ROOT,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        processes = [
+            subprocess.Popen(
+                [sys.executable, *command],
+                cwd=PROJECT_ROOT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            for command in commands
+        ]
     try:
         wait_for(lambda: answers(f"http://127.0.0.1:{port}/server_info"), seconds=60, what=log.read_text)
         yield f"http://127.0.0.1:{port}"
     finally:
-        stop(process)
+        for process in processes:
+            stop(process)
 
 
 def free_port() -> int:
@@ -166,13 +174,17 @@ def look(page: Page, tmp_path: Path) -> Look:
 
 
 def the_graph_of_a_card_is_drawn(page: Page, look: Look) -> None:
+    usual = page.viewport_size
+    # on a smaller screen the whole branch is drawn without what is in its boxes
+    page.set_viewport_size({"width": 2600, "height": 1500})
     page.goto("/locations/trade/asset-groups/card_averages/lineage")
-    for asset in ("feature_frames", "backtest_results", "metrics", "promotion"):
+    for asset in ("feature_frames", "backtest_results", "metrics", "promotion", "validation", "shadow"):
         page.get_by_text(asset, exact=True).first.wait_for()
     for upstream in ("healed_ohlcv", "funding_events", "instrument_rules", "raw_ohlcv"):
         page.get_by_text(upstream, exact=True).first.wait_for()
     page.get_by_text("1 / 1 Passed").first.wait_for()
     look("graph_of_a_card")
+    page.set_viewport_size(usual)
 
 
 def open_partitions_of_the_check(page: Page, path: str) -> None:
