@@ -201,9 +201,7 @@ def sharpe(returns: NDArray[np.float64], periods_per_year: float) -> float:
     return float(np.mean(returns) / np.std(returns, ddof=1)) * math.sqrt(periods_per_year)
 
 
-def rolling_sharpe(
-    returns: NDArray[np.float64], length: int, periods_per_year: float
-) -> NDArray[np.float64]:
+def rolling_sharpe(returns: NDArray[np.float64], length: int, periods_per_year: float) -> NDArray[np.float64]:
     """Return `sharpe` of the last `length` returns at each of them: float64[returns], NaN before."""
     found = np.full(len(returns), math.nan)
     if len(returns) >= length:
