@@ -17,11 +17,11 @@ from trade_assets.build import build_defs
 GRAPH = """
 cards/averages/backtest_results | card_averages | cards/averages/feature_frames funding_events instrument_rules | look_ahead! parity! schema!
 cards/averages/feature_frames   | card_averages | healed_ohlcv | schema!
-cards/averages/gates            | card_averages | cards/averages/feature_frames funding_events instrument_rules | run_gates!
+cards/averages/gates            | card_averages_on_demand | cards/averages/feature_frames funding_events instrument_rules | run_gates!
 cards/averages/metrics          | card_averages | cards/averages/backtest_results | accounts_agree!
 cards/averages/promotion        | card_averages | cards/averages/backtest_results cards/averages/feature_frames cards/averages/metrics raw_ohlcv | promotion_gates
-cards/averages/shadow           | card_averages | cards/averages/validation raw_ohlcv | shadow_gates
-cards/averages/validation       | card_averages | cards/averages/promotion funding_events healed_ohlcv instrument_rules raw_ohlcv | validation_gates
+cards/averages/shadow           | card_averages_on_demand | cards/averages/validation raw_ohlcv | shadow_gates
+cards/averages/validation       | card_averages_on_demand | cards/averages/promotion funding_events healed_ohlcv instrument_rules raw_ohlcv | validation_gates
 funding_events                  | market        | raw_ohlcv | funding_spacing! schema!
 healed_ohlcv                    | market        | raw_ohlcv | plausible_prices schema! timeframes_agree!
 idea_cards                      | cards         |           | every_card_loads

@@ -174,17 +174,13 @@ def look(page: Page, tmp_path: Path) -> Look:
 
 
 def the_graph_of_a_card_is_drawn(page: Page, look: Look) -> None:
-    usual = page.viewport_size
-    # on a smaller screen the whole branch is drawn without what is in its boxes
-    page.set_viewport_size({"width": 2600, "height": 1500})
     page.goto("/locations/trade/asset-groups/card_averages/lineage")
-    for asset in ("feature_frames", "backtest_results", "metrics", "promotion", "validation", "shadow"):
+    for asset in ("feature_frames", "backtest_results", "metrics", "promotion"):
         page.get_by_text(asset, exact=True).first.wait_for()
     for upstream in ("healed_ohlcv", "funding_events", "instrument_rules", "raw_ohlcv"):
         page.get_by_text(upstream, exact=True).first.wait_for()
     page.get_by_text("1 / 1 Passed").first.wait_for()
     look("graph_of_a_card")
-    page.set_viewport_size(usual)
 
 
 def open_partitions_of_the_check(page: Page, path: str) -> None:

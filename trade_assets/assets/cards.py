@@ -65,8 +65,13 @@ def card_key(card_id: str, asset: str) -> tuple[str, ...]:
 
 
 def card_group(plan: CardPlan) -> str:
-    """Return the asset group of a card's branch."""
+    """Return the asset group of a card's branch, which can be made as a whole."""
     return f"card_{plan.card.id}"
+
+
+def on_demand_group(plan: CardPlan) -> str:
+    """Return the asset group of what is made of a card only when somebody asks for it by name."""
+    return f"{card_group(plan)}_on_demand"
 
 
 def card_keys(plan: CardPlan, timeframes: Collection[Timeframe]) -> list[tuple[str, ...]]:

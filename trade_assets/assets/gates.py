@@ -15,7 +15,7 @@ from engine.features.inputs import OPEN_INTEREST_INPUTS
 from engine.gates.card_catalogue import RUN_GATES as GATES
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
-from trade_assets.assets.cards import card_group, card_key
+from trade_assets.assets.cards import card_key, on_demand_group
 from trade_assets.assets.market import FUNDING_EVENTS_KEY, INSTRUMENT_RULES_KEY, OPEN_INTEREST_KEY
 from trade_assets.checks import RUN_GATES, verdict_of
 from trade_assets.metadata import table
@@ -68,7 +68,7 @@ def gates_asset(plan: CardPlan) -> PartitionedAsset:
         applies=trades,
         made_at=card.timeframes.exec,
         gate=RUN_GATES,
-        group=card_group(plan),
+        group=on_demand_group(plan),
         code_version=plan.system_hash,
         description=f"What the gates on a run say of {card.id}: one verdict each. On demand.",
         kinds=("json",),

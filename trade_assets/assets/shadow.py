@@ -16,7 +16,7 @@ from engine.promotion.step_gates import Step, refuse_early
 from engine.promotion.steps import Subject, decide_shadow
 from engine.strategies.card_plan import CardPlan
 from engine.tools.market import market_of
-from trade_assets.assets.cards import card_group, card_key, decision_metadata, gates_verdict
+from trade_assets.assets.cards import card_key, decision_metadata, gates_verdict, on_demand_group
 from trade_assets.assets.market import RAW_OHLCV_KEY
 from trade_assets.assets.validation import VALIDATION, stands
 from trade_assets.checks import SHADOW_GATES
@@ -80,7 +80,7 @@ def shadow_asset(plan: CardPlan) -> PartitionedAsset:
         applies=trades,
         gate=None,
         notes=(SHADOW_GATES,),
-        group=card_group(plan),
+        group=on_demand_group(plan),
         code_version=plan.system_hash,
         resources=("promotion_database", "shadow_evidence", "clock"),
         description=f"Whether {card.id}, run in shadow, does what was tested, and a decision. On demand.",

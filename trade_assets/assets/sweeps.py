@@ -31,7 +31,7 @@ from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
 from engine.tools.backtest import asked_window
 from engine.tools.market import market_of
-from trade_assets.assets.cards import card_group, card_key
+from trade_assets.assets.cards import card_key, on_demand_group
 from trade_assets.histories import history_from, history_inputs
 from trade_assets.metadata import market_notice, number, picture, table
 from trade_assets.partitioned import PartitionedAsset
@@ -130,7 +130,7 @@ def sweep_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         applies=trades,
         made_at=card.timeframes.exec,
         gate=None,
-        group=card_group(plan),
+        group=on_demand_group(plan),
         code_version=_version(plan, space),
         resources=("sweep_database", "clock", "cluster"),
         config=_CONFIG,

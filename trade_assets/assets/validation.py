@@ -29,7 +29,7 @@ from engine.reports.pictures import walk_forward_png
 from engine.strategies.card_plan import CardPlan
 from engine.timeframes import Timeframe
 from engine.tools.market import market_of
-from trade_assets.assets.cards import card_group, card_key, decision_metadata, gates_verdict
+from trade_assets.assets.cards import card_key, decision_metadata, gates_verdict, on_demand_group
 from trade_assets.checks import VALIDATION_GATES
 from trade_assets.histories import history_from, history_inputs
 from trade_assets.metadata import market_notice, moment, number, picture, table
@@ -126,7 +126,7 @@ def validation_asset(plan: CardPlan, space: ParameterSpace) -> PartitionedAsset:
         made_at=card.timeframes.exec,
         gate=None,
         notes=(VALIDATION_GATES,),
-        group=card_group(plan),
+        group=on_demand_group(plan),
         code_version=plan.system_hash,
         resources=("promotion_database", "sweep_database", "clock"),
         config=_CONFIG,
