@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import Any, Self, override
 from urllib.parse import quote, quote_plus
 
@@ -27,6 +28,8 @@ _SECRET_NAME = (
     r"[\w-]*(?:api[_-]?key|api[_-]?secret|secret|passw(?:or)?d|token|x-bapi-sign|signature"
     r"|authorization|private[_-]?key|webhook(?:[_-]?url)?)"
 )
+# Longer texts are seldom the same again.
+_OFTEN_THE_SAME = 48
 _NAME = re.compile(_SECRET_NAME, re.IGNORECASE)
 _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     # name=value, name: value, 'name': 'value'; a header's scheme (Bearer) is kept
@@ -86,9 +89,7 @@ class Redactor:
         """Return `text` with every secret replaced by three asterisks."""
         if self._known is not None:
             text = self._known.sub(REDACTED, text)
-        for look, instead in _LOOKS:
-            text = look.sub(instead, text)
-        return text
+        return _looked_over(text) if len(text) <= _OFTEN_THE_SAME else _without_looks(text)
 
     def plain(self, data: Any) -> Any:
         """Return plain data (mappings, sequences, text, numbers) with the secrets in it replaced.
@@ -96,18 +97,35 @@ class Redactor:
         What stands under a key named like a secret is replaced whole, whatever it is; keys are redacted too.
         Other values than containers and text are given back as they are.
         """
+        if data is None or isinstance(data, bool | int | float):
+            return data
         if isinstance(data, str):
             return self.text(data)
         if isinstance(data, Mapping):
             return {
                 self.text(key) if isinstance(key, str) else key: (
-                    REDACTED if isinstance(key, str) and _NAME.fullmatch(key) and item else self.plain(item)
+                    REDACTED if isinstance(key, str) and item and _is_named_secret(key) else self.plain(item)
                 )
                 for key, item in data.items()
             }
         if isinstance(data, Sequence | AbstractSet) and not isinstance(data, bytes | bytearray):
             return [self.plain(item) for item in data]
         return data
+
+
+def _without_looks(text: str) -> str:
+    for look, instead in _LOOKS:
+        text = look.sub(instead, text)
+    return text
+
+
+# Keys, names and states come again with every line of a journal.
+_looked_over = lru_cache(maxsize=4096)(_without_looks)
+
+
+@lru_cache(maxsize=4096)
+def _is_named_secret(key: str) -> bool:
+    return _NAME.fullmatch(key) is not None
 
 
 class RedactingFormatter(logging.Formatter):

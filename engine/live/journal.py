@@ -279,10 +279,16 @@ def _entries_of(block: bytes) -> tuple[tuple[JournalEntry, ...], int]:
     return tuple(entries), unreadable
 
 
+# Most of what a line holds; looked up by type, which costs a tenth of asking what it is an instance of.
+_AS_IT_IS = frozenset((type(None), bool, int, str))
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _AS_IT_IS:
+        return value
     if isinstance(value, Enum):
         return _plain(value.value)
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, int | str):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)

@@ -91,6 +91,8 @@ def show_status(_asked: NoInput, context: ToolContext) -> dict[str, Any]:
     try:
         manager = account_of(context)
         account = whose(manager)
+        manager.clock_offset_ms()
+        now_ms = manager.session.server_ms()
         view = read_account_view(manager, (), instruments_of(context), now_ms)
     except TradeError as error:
         problem = error.problem
