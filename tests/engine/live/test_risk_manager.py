@@ -113,6 +113,21 @@ def test_a_position_and_its_open_orders_count_together():
     assert (refused.code, refused.value) == (DenialCode.POSITION_NOTIONAL, Decimal(3100))
 
 
+def test_of_an_order_filled_in_part_the_rest_counts_once_the_position_has_the_part():
+    part = order(10, filled_size=Decimal(4), status=OrderStatus.PARTIALLY_FILLED, updated_ms=NOW - 500)
+    limit = "positions: {max_notional_usdt: 1000}"
+    # the position is older than the fill: all of the order is still to come
+    older = view(positions=[position(updated_ms=NOW - 501)], orders=[part])
+    refused = manager(limit).check(intent(1), older, NOW)
+    assert (refused.code, refused.value) == (DenialCode.POSITION_NOTIONAL, Decimal(1100))
+    # it holds the 4: 6 are to come, and neither is counted twice nor left out
+    newer = view(positions=[position(size=4, updated_ms=NOW - 500)], orders=[part])
+    refused = manager(limit).check(intent(1), newer, NOW)
+    assert (refused.code, refused.value) == (DenialCode.POSITION_NOTIONAL, Decimal(1100))
+    raised = manager("positions: {max_notional_usdt: 1100}")
+    assert raised.check(intent(1), newer, NOW).allowed
+
+
 def test_the_other_side_counts_by_itself():
     risk = manager("positions: {max_notional_usdt: 1000}")
     # long 10, sells of 20: from +10 to -10 and not beyond
