@@ -23,7 +23,7 @@ from engine.live.account_view import read_account_view
 from engine.live.journal import Journal, JournalEntry, JournalKind
 from engine.live.risk.manager import RiskManager
 from engine.live.risk.record import week_start
-from engine.live.risk.verdict import DenialCode
+from engine.live.risk.verdict import DenialCode, TradingState
 from engine.live.risk.view import AccountView, OrderIntent
 from engine.market_data.instruments import InstrumentRules
 
@@ -178,6 +178,46 @@ class HandTrader:
             )
         self._manager.set_leverage(symbol, leverage)
         self._write(JournalKind.STATE, symbol, {"leverage": leverage})
+
+    def set_bracket(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
+        """Set stop and target of a position; 0 takes one away, None leaves it as it is.
+
+        Raises
+        ------
+        RiskRefused
+            If a stop is taken away while nothing may be opened.
+        OrderGone, OrderRefused, ExchangeError
+            As `ExchangeManager.set_bracket`.
+        """
+        if stop_loss == ZERO:
+            self._refuse_unless_active(f"the stop of {symbol} is not taken away")
+        self._manager.set_bracket(symbol, stop_loss=stop_loss, take_profit=take_profit)
+        self._write(JournalKind.STATE, symbol, {"stop_loss": stop_loss, "take_profit": take_profit})
+
+    def add_margin(self, symbol: str, amount_usdt: Decimal) -> None:
+        """Add margin to a position; below 0 takes added margin away.
+
+        Raises
+        ------
+        RiskRefused
+            If margin is taken away while nothing may be opened: liquidation comes nearer by it.
+        OrderRefused, ExchangeError
+            As `ExchangeManager.add_margin`.
+        """
+        if amount_usdt < ZERO:
+            self._refuse_unless_active(f"no margin of {symbol} is taken away")
+        self._manager.add_margin(symbol, amount_usdt)
+        self._write(JournalKind.STATE, symbol, {"added_margin_usdt": amount_usdt})
+
+    def _refuse_unless_active(self, told: str) -> None:
+        now_ms = self._now_ms()
+        if self._risk.state(now_ms) is not TradingState.ACTIVE:
+            reason = self._risk.reasons(now_ms)[0]
+            raise RiskRefused(
+                f"{told} while trading is {self._risk.state(now_ms)}: {reason.message}",
+                code=reason.code.value,
+                way_out=_WAY_OUT,
+            )
 
     def _ask(self, request: OrderRequest) -> None:
         """Ask the risk manager about an order: one that opens by the account as it is now, whole.

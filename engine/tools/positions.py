@@ -53,8 +53,9 @@ def set_bracket(asked: WhatBracket, context: ToolContext) -> dict[str, Any]:
             f"nothing to change on the position of {asked.symbol}",
             way_out="give stop_loss, take_profit or both",
         )
+    with by_hand(context) as trader:
+        trader.set_bracket(asked.symbol, stop_loss=asked.stop_loss, take_profit=asked.take_profit)
     manager = account_of(context)
-    manager.set_bracket(asked.symbol, stop_loss=asked.stop_loss, take_profit=asked.take_profit)
     return {**whose(manager), "position": manager.position(asked.symbol)}
 
 
@@ -68,8 +69,9 @@ def set_leverage(asked: WhatLeverage, context: ToolContext) -> dict[str, Any]:
 
 def add_margin(asked: WhatMargin, context: ToolContext) -> dict[str, Any]:
     """Add margin to a position, which moves its liquidation price away."""
+    with by_hand(context) as trader:
+        trader.add_margin(asked.symbol, asked.amount_usdt)
     manager = account_of(context)
-    manager.add_margin(asked.symbol, asked.amount_usdt)
     return {**whose(manager), "position": manager.position(asked.symbol)}
 
 

@@ -182,3 +182,26 @@ def test_only_what_trades_says_that_it_trades():
         "positions.set_bracket", "positions.set_leverage", "positions.add_margin", "positions.close",
     } <= trading  # fmt: skip
     assert not {"account.show", "orders.list", "positions.list"} & trading
+
+
+def test_a_halted_account_keeps_its_stop_and_its_margin(run):
+    run("orders.place", symbol="BTCUSDT", side="buy", size="0.01", stop_loss=price(run, 0.9))
+    run("positions.add_margin", symbol="BTCUSDT", amount_usdt="25")
+    run("risk.halt", reason="looks odd")
+    for name, arguments in (
+        ("positions.set_bracket", {"stop_loss": "0"}),
+        ("positions.add_margin", {"amount_usdt": "-10"}),
+    ):
+        said = run(name, symbol="BTCUSDT", **arguments)
+        assert said.startswith("RiskRefused: ")
+        assert "taken away while trading is halted: " in said
+    moved = price(run, 0.92)
+    assert run("positions.set_bracket", symbol="BTCUSDT", stop_loss=moved)["position"]["stop_loss"] == moved
+    run("positions.add_margin", symbol="BTCUSDT", amount_usdt="5")
+    run("risk.resume", confirmation="resume trading")
+    run("positions.set_bracket", symbol="BTCUSDT", stop_loss="0")
+    run("positions.add_margin", symbol="BTCUSDT", amount_usdt="-10")
+    told = [json.loads(line)["data"] for line in (run.folder / "sandbox/trading/by_hand.jsonl").open()]
+    assert {"stop_loss": moved, "take_profit": None} in told
+    assert {"added_margin_usdt": "-10"} in told
+    run("positions.close", symbol="BTCUSDT")
