@@ -201,7 +201,10 @@ def test_a_halted_account_keeps_its_stop_and_its_margin(run):
     run("risk.resume", confirmation="resume trading")
     run("positions.set_bracket", symbol="BTCUSDT", stop_loss="0")
     run("positions.add_margin", symbol="BTCUSDT", amount_usdt="-10")
-    told = [json.loads(line)["data"] for line in (run.folder / "sandbox/trading/by_hand.jsonl").open()]
+    told = [
+        json.loads(line)["data"]
+        for line in (run.folder / "sandbox/trading/by_hand.jsonl").read_text().splitlines()
+    ]
     assert {"stop_loss": moved, "take_profit": None} in told
     assert {"added_margin_usdt": "-10"} in told
     run("positions.close", symbol="BTCUSDT")
