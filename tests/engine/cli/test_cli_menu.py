@@ -56,10 +56,14 @@ def typed(keys: Sequence[tuple[str, str]], environment: dict[str, str]) -> tuple
             while awaited not in screen[seen:]:
                 assert read(), f"it ended before {awaited!r}: {screen}"
                 assert time.monotonic() < deadline, f"no {awaited!r} within {QUIET_S} s: {screen}"
+            # people type when the screen stands still: Ctrl-C in the midst of it may meet anything
+            while select.select([ours], [], [], 0.2)[0] and read():
+                pass
             seen = len(screen)
             os.write(ours, text.encode())
+        deadline = time.monotonic() + QUIET_S
         while read():
-            pass
+            assert time.monotonic() < deadline, f"it did not end within {QUIET_S} s: {screen}"
         return screen, process.wait(timeout=QUIET_S)
     finally:
         process.kill()
