@@ -66,7 +66,7 @@ class HandTrader:
         instrument_of: Callable[[str], InstrumentRules],
         now_ms: Callable[[], int],
     ) -> None:
-        self._manager = manager
+        self.manager = manager
         self._risk = risk
         self._journal = journal
         self._instrument_of = instrument_of
@@ -87,11 +87,11 @@ class HandTrader:
         ExchangeError, DataError
             If the account cannot be read, or it could not be sent, or not be written down.
         """
-        self._manager.check(request)
+        self.manager.check(request)
         self._ask(request)
         self._write(JournalKind.ORDER, request.symbol, {"phase": "sending", "request": request})
         try:
-            ack = self._manager.place(request)
+            ack = self.manager.place(request)
         except OutcomeUnknown as error:
             self._write_error(request.symbol, request.order_link_id, error)
             raise
@@ -120,25 +120,25 @@ class HandTrader:
         RiskRefused, OrderRefused, ExchangeError, DataError
             As `place`.
         """
-        known = self._manager.order(symbol, name)
+        known = self.manager.order(symbol, name)
         if known is None or not known.is_open:
             raise OrderGone(f"{symbol} has no open order {name}", way_out="`trade orders list` shows them")
         self._ask(_amended(known, price, size, trigger_price))
         changes = {"price": price, "size": size, "trigger_price": trigger_price}
         self._write(JournalKind.ORDER, symbol, {"phase": "amending", "order_link_id": name, **changes})
-        self._manager.amend(symbol, order_link_id=name, price=price, size=size, trigger_price=trigger_price)
+        self.manager.amend(symbol, order_link_id=name, price=price, size=size, trigger_price=trigger_price)
         return self._reported(symbol, name)
 
     def cancel(self, symbol: str, name: str) -> CancelOutcome:
         """Cancel an order; return whether it was open."""
-        outcome = self._manager.cancel(symbol, order_link_id=name)
+        outcome = self.manager.cancel(symbol, order_link_id=name)
         self._write(JournalKind.ORDER, symbol, {"phase": "cancelled", "order_link_id": name, "was": outcome})
         self._reported(symbol, name)
         return outcome
 
     def cancel_all(self, symbol: str | None) -> tuple[str, ...]:
         """Cancel open orders of a symbol or of the account, but no position's stop or target."""
-        names = self._manager.cancel_all(symbol)
+        names = self.manager.cancel_all(symbol)
         self._write(JournalKind.ORDER, symbol or "", {"phase": "cancelled", "order_ids": names})
         return names
 
@@ -150,14 +150,14 @@ class HandTrader:
         RiskRefused, OrderRefused, ExchangeError, DataError
             As `place`.
         """
-        position = self._manager.position(symbol)
+        position = self.manager.position(symbol)
         if position.side is None:
             return ()
         name = hand_name(symbol, self._now_ms(), "close")
         request = OrderRequest(
             symbol, position.side.opposite, OrderKind.MARKET, position.size, name, reduce_only=True
         )
-        return tuple(self.place(part) for part in self._manager.closing(position, request))
+        return tuple(self.place(part) for part in self.manager.closing(position, request))
 
     def set_leverage(self, symbol: str, leverage: Decimal) -> None:
         """Set the leverage of a symbol.
@@ -176,7 +176,7 @@ class HandTrader:
                 code=DenialCode.LEVERAGE.value,
                 way_out=_WAY_OUT,
             )
-        self._manager.set_leverage(symbol, leverage)
+        self.manager.set_leverage(symbol, leverage)
         self._write(JournalKind.STATE, symbol, {"leverage": leverage})
 
     def set_bracket(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
@@ -191,7 +191,7 @@ class HandTrader:
         """
         if stop_loss == ZERO:
             self._refuse_unless_active(f"the stop of {symbol} is not taken away")
-        self._manager.set_bracket(symbol, stop_loss=stop_loss, take_profit=take_profit)
+        self.manager.set_bracket(symbol, stop_loss=stop_loss, take_profit=take_profit)
         self._write(JournalKind.STATE, symbol, {"stop_loss": stop_loss, "take_profit": take_profit})
 
     def add_margin(self, symbol: str, amount_usdt: Decimal) -> None:
@@ -206,7 +206,7 @@ class HandTrader:
         """
         if amount_usdt < ZERO:
             self._refuse_unless_active(f"no margin of {symbol} is taken away")
-        self._manager.add_margin(symbol, amount_usdt)
+        self.manager.add_margin(symbol, amount_usdt)
         self._write(JournalKind.STATE, symbol, {"added_margin_usdt": amount_usdt})
 
     def _refuse_unless_active(self, told: str) -> None:
@@ -228,11 +228,11 @@ class HandTrader:
         if request.reduce_only:
             view = AccountView()
             last = request.price or request.trigger_price
-            last = last or self._manager.position(request.symbol).mark_price
+            last = last or self.manager.position(request.symbol).mark_price
         else:
-            view = read_account_view(self._manager, (request.symbol,), self._instrument_of, now_ms)
+            view = read_account_view(self.manager, (request.symbol,), self._instrument_of, now_ms)
             equity = ZERO if view.wallet is None else view.wallet.equity
-            self._risk.seed(self._manager.closed_pnl(week_start(now_ms)), equity, now_ms)
+            self._risk.seed(self.manager.closed_pnl(week_start(now_ms)), equity, now_ms)
             last, _ = view.last_price[request.symbol]
         intent = OrderIntent(request, "", "", request.reduce_only, now_ms, last)
         verdict = self._risk.check(intent, view, self._now_ms())
@@ -250,7 +250,7 @@ class HandTrader:
     def _reported(self, symbol: str, name: str) -> OrderReport | None:
         """Look an order up and tell the risk manager what became of it."""
         try:
-            report = self._manager.order(symbol, name)
+            report = self.manager.order(symbol, name)
         except ExchangeError:
             return None  # the risk manager forgets it by itself once the account was read anew
         if report is not None:

@@ -109,11 +109,11 @@ def rules(asked: OfSymbol, context: ToolContext) -> dict[str, Any]:
 
 def place(asked: WhatToPlace, context: ToolContext) -> dict[str, Any]:
     """Place an order, if the risk manager lets it."""
-    manager = account_of(context)
-    request = _request(asked, manager, context.now_ms())
     with by_hand(context) as trader:
+        request = _request(asked, trader.manager, context.now_ms())
         placed = trader.place(request)
-    return {**whose(manager), "name": request.order_link_id, "ack": placed.ack, "order": placed.report}
+        name, ack = request.order_link_id, placed.ack
+        return {**whose(trader.manager), "name": name, "ack": ack, "order": placed.report}
 
 
 def _request(asked: WhatToPlace, manager: ExchangeManager, now_ms: int) -> OrderRequest:
@@ -144,21 +144,21 @@ def amend(asked: WhatToAmend, context: ToolContext) -> dict[str, Any]:
         order = trader.amend(
             asked.symbol, asked.name, price=asked.price, size=asked.size, trigger_price=asked.trigger_price
         )
-    return {**whose(account_of(context)), "name": asked.name, "order": order}
+        return {**whose(trader.manager), "name": asked.name, "order": order}
 
 
 def cancel(asked: WhichOrder, context: ToolContext) -> dict[str, Any]:
     """Cancel an order; tell whether it was still open."""
     with by_hand(context) as trader:
         outcome = trader.cancel(asked.symbol, asked.name)
-    return {**whose(account_of(context)), "name": asked.name, "outcome": outcome}
+        return {**whose(trader.manager), "name": asked.name, "outcome": outcome}
 
 
 def cancel_all(asked: MaybeSymbol, context: ToolContext) -> dict[str, Any]:
     """Cancel open orders of a symbol or of the account; stops and targets of positions stay."""
     with by_hand(context) as trader:
         cancelled = trader.cancel_all(asked.symbol)
-    return {**whose(account_of(context)), "symbol": asked.symbol, "cancelled": cancelled}
+        return {**whose(trader.manager), "symbol": asked.symbol, "cancelled": cancelled}
 
 
 TOOLS = (

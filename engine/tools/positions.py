@@ -55,32 +55,32 @@ def set_bracket(asked: WhatBracket, context: ToolContext) -> dict[str, Any]:
         )
     with by_hand(context) as trader:
         trader.set_bracket(asked.symbol, stop_loss=asked.stop_loss, take_profit=asked.take_profit)
-    manager = account_of(context)
-    return {**whose(manager), "position": manager.position(asked.symbol)}
+        manager = trader.manager
+        return {**whose(manager), "position": manager.position(asked.symbol)}
 
 
 def set_leverage(asked: WhatLeverage, context: ToolContext) -> dict[str, Any]:
     """Set the leverage of a symbol, within the risk manager's limit."""
     with by_hand(context) as trader:
         trader.set_leverage(asked.symbol, asked.leverage)
-    manager = account_of(context)
-    return {**whose(manager), "position": manager.position(asked.symbol)}
+        manager = trader.manager
+        return {**whose(manager), "position": manager.position(asked.symbol)}
 
 
 def add_margin(asked: WhatMargin, context: ToolContext) -> dict[str, Any]:
     """Add margin to a position, which moves its liquidation price away."""
     with by_hand(context) as trader:
         trader.add_margin(asked.symbol, asked.amount_usdt)
-    manager = account_of(context)
-    return {**whose(manager), "position": manager.position(asked.symbol)}
+        manager = trader.manager
+        return {**whose(manager), "position": manager.position(asked.symbol)}
 
 
 def close(asked: OfSymbol, context: ToolContext) -> dict[str, Any]:
     """Close the position of a symbol at market."""
     with by_hand(context) as trader:
         orders = trader.close(asked.symbol)
-    manager = account_of(context)
-    return {**whose(manager), "orders": orders, "position": manager.position(asked.symbol)}
+        manager = trader.manager
+        return {**whose(manager), "orders": orders, "position": manager.position(asked.symbol)}
 
 
 TOOLS = (
