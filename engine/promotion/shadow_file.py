@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
+from upath import UPath
+
+from engine.backtest.artifacts import write_atomically
 from engine.errors import CorruptData
 from engine.gates.shadow import ShadowEvidence
 from engine.timeframes import Timeframe
@@ -26,9 +28,8 @@ def write_shadow_evidence(folder: Path, evidence: ShadowEvidence) -> Path:
         folder, evidence.card_id, evidence.symbol, evidence.timeframe, evidence.system_hash
     )
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(f".{os.getpid()}.part")
-    beside.write_text(json.dumps(evidence.to_plain(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    beside.replace(file)
+    text = json.dumps(evidence.to_plain(), indent=1, allow_nan=False) + "\n"
+    write_atomically(UPath(file), text.encode())
     return file
 
 
