@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.cli.screen import failure, market_notice
-from engine.cli.tables import Row, lines, new_table, number
+from engine.cli.tables import Row, lines, moment, new_table, number
 from engine.timeframes import format_utc
 
 
@@ -134,11 +134,6 @@ def answered(console: Console, data: Row) -> None:
     if data["is_cut"]:
         console.print(Text("There are more rows: --limit shows them.", style="yellow"))
     console.print(market_notice(data["market"]))
-
-
-def moment(ts_ms: int | None) -> str:
-    """Return a moment to the minute, or a dash."""
-    return "–" if ts_ms is None else format_utc(ts_ms)[:16]
 
 
 def rules(console: Console, data: Row) -> None:

@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.cli.screen import failure, market_notice
-from engine.cli.tables import Row, coloured, lines, new_table, number, verdict
-from engine.timeframes import format_utc
+from engine.cli.tables import Row, coloured, lines, moment, new_table, number, verdict
 
 
 def promotions(console: Console, data: Row) -> None:
@@ -19,7 +18,7 @@ def promotions(console: Console, data: Row) -> None:
     for decision in data["decisions"]:
         table.add_row(
             str(decision["sequence"]),
-            _moment(decision["decided_at_ms"]),
+            moment(decision["decided_at_ms"]),
             decision["card_id"],
             decision["symbol"],
             decision["timeframe"],
@@ -87,7 +86,7 @@ def replay(console: Console, data: Row) -> None:
     table = new_table("Month's end", "Promoted", "Mean %", "Refused", "Mean % ", right=_MONTH_NUMBERS)
     for month in summary["months"]:
         table.add_row(
-            _moment(month["moment_ms"])[:10],
+            moment(month["moment_ms"])[:10],
             number(month["promoted"]["decisions"], 0),
             coloured(month["promoted"]["mean_return_pct"]),
             number(month["refused"]["decisions"], 0),
@@ -144,7 +143,7 @@ def _stage(console: Console, stage: Row) -> None:
     said = f" by {stage['decided_by']}: {stage['reason']}" if stage.get("decided_by") else ""
     console.print(
         Text.assemble(
-            (f"{stage['stage']}, row {stage['sequence']}, {_moment(stage['decided_at_ms'])} UTC{of}: ", ""),
+            (f"{stage['stage']}, row {stage['sequence']}, {moment(stage['decided_at_ms'])} UTC{of}: ", ""),
             verdict(stage["decision"], stage["refused_by"]),
             said,
         )
@@ -174,7 +173,3 @@ def _gates(console: Console, gates: Sequence[Row]) -> None:
                 (f"{gate['gate']}: ", "bold"), f"{violation['what']}. {violation['remedy']}"
             )
             console.print(remedy, style="dim")
-
-
-def _moment(ts_ms: int) -> str:
-    return format_utc(ts_ms)[:16]

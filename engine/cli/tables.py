@@ -116,8 +116,8 @@ def sync(console: Console, data: Row) -> None:
             number(report["funding_events"], 0),
             number(report["open_interest_rows"], 0),
             number(report["gap_bars"], 0),
-            _moment(report["first_ts_open"]),
-            _moment(report["last_ts_open"]),
+            moment(report["first_ts_open"]),
+            moment(report["last_ts_open"]),
         )
     console.print(table)
     console.print(Text("New candles, funding events and open interest; bars missing.", style="dim"))
@@ -137,9 +137,7 @@ def backtest(console: Console, data: Row) -> None:
     head = f"{data['card_id']} {data['card_version']} on {data['symbol']} {data['exec_timeframe']}"
     console.print(Text(head, style="bold"))
     console.print(
-        Text(
-            f"{_moment(start)} to {_moment(end)} UTC, {number(data['counters']['bars'], 0)} bars", style="dim"
-        )
+        Text(f"{moment(start)} to {moment(end)} UTC, {number(data['counters']['bars'], 0)} bars", style="dim")
     )
     rows: list[tuple[str, str | Text]] = [
         (spec.title, metric_value(spec, metrics)) for spec in map(metric_spec, HEADLINES)
@@ -149,7 +147,7 @@ def backtest(console: Console, data: Row) -> None:
     console.print(facts([*rows, ("Decision", verdict(data["decision"], data["refused_by"]))]))
     tags(console, data["tags"])
     if stopped := data["counters"]["stopped_early"]:
-        when = _moment(data["counters"]["stopped_at"])
+        when = moment(data["counters"]["stopped_at"])
         console.print(Text(f"The run ended early, at {when}: {stopped}", style="yellow"))
     console.print(market_notice(data["market"]))
     lines(console, [("Run", data["run_id"]), ("Artifacts", data["folder"]), ("Report", data["report"])])
@@ -166,7 +164,7 @@ def sweep(console: Console, data: Row) -> None:
     reused = f", {number(data['reused'], 0)} of them known before" if data["reused"] else ""
     chosen = {"grid": "", "random": " at random", "bayesian": " of a Bayesian search"}[data["search"]]
     sets = f"{number(data['sets'], 0)} sets{chosen}{reused}; the best by {by.title.lower()}"
-    console.print(Text(f"{_moment(start)} to {_moment(end)} UTC, {sets}", style="dim"))
+    console.print(Text(f"{moment(start)} to {moment(end)} UTC, {sets}", style="dim"))
     shown = tuple(dict.fromkeys((by.name, *SWEEP_HEADLINES)))
     names = tuple(data["best"][0]["parameters"])
     specs = tuple(map(metric_spec, shown))
@@ -264,6 +262,6 @@ def metric_value(spec: MetricSpec, metrics: Row) -> str:
     return number(metrics[spec.name], digits, f" {spec.unit.suffix}" if spec.unit.suffix else "")
 
 
-def _moment(ts_ms: int | None) -> str:
-    """Return a moment to the minute."""
+def moment(ts_ms: int | None) -> str:
+    """Return a moment to the minute, or a dash."""
     return "–" if ts_ms is None else format_utc(ts_ms)[:16]
